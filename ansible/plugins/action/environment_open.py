@@ -1,0 +1,31 @@
+"""Controller side of M(slipway.core.environment_open): says who runs, and takes over from a run that is gone."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.core.plugins.module_utils import run
+
+
+class ActionModule(ActionBase):
+    """Adds the run's identity to the module's options and proves a lock's owner dead where it can."""
+
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        identity = {
+            "owner": os.environ.get("SLIPWAY_ACTOR") or getpass.getuser(),
+            "host": run.controller(),
+            "run": run.run_id(os.getppid()),
+        }
+        args = {**self._task.args, **identity}
+        result = self._execute_module(module_args=args, task_vars=task_vars)
+        holder = result.get("holder")
+        if holder and run.is_gone(holder["host"], holder["run"]):
+            args["gone"] = holder["run"]
+            result = self._execute_module(module_args=args, task_vars=task_vars)
+        return result

@@ -1,0 +1,154 @@
+"""Controller side of M(slipway.core.healthy): repeats M(ansible.builtin.uri) until the answers convince."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.core.plugins.module_utils.probe import SOURCES, Expectation, judge
+
+EVIDENCE_PROBES = 5
+BODY_CHARACTERS = 300
+SMOKE = Expectation(statuses=tuple(range(200, 400)))
+
+
+class ActionModule(ActionBase):
+    """Probe a URL from the task's host: consecutive passes, a deadline, and an early verdict."""
+
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _, args = self.validate_argument_spec(
+            argument_spec={
+                "url": {"type": "str", "required": True},
+                "check": {
+                    "type": "dict",
+                    "required": True,
+                    "options": {
+                        "path": {"type": "str", "required": True},
+                        "statuses": {"type": "list", "elements": "int", "default": [200]},
+                        "host": {"type": "str", "default": ""},
+                        "version_source": {"type": "str", "choices": list(SOURCES), "default": "none"},
+                        "version_key": {"type": "str", "default": "version"},
+                        "smoke_paths": {"type": "list", "elements": "str", "default": []},
+                    },
+                },
+                "version": {"type": "str", "default": ""},
+                "passes": {"type": "int", "default": 1},
+                "interval": {"type": "float", "default": 0.5},
+                "timeout": {"type": "int", "default": 5},
+                "deadline": {"type": "int", "default": 30},
+                "hold": {"type": "int", "default": 0},
+                "container": {"type": "str", "default": ""},
+                "tolerate": {"type": "bool", "default": False},
+            }
+        )
+        if self._task.check_mode:
+            return {"changed": False, "skipped": True, "msg": "health is not probed in check mode"}
+        if args["passes"] < 1 or args["deadline"] < 1:
+            raise AnsibleActionFail("passes and deadline must be at least 1")
+        return self._watch(args, task_vars or {})
+
+    def _watch(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        check = args["check"]
+        health = Expectation(
+            tuple(check["statuses"]), args["version"], check["version_source"], check["version_key"]
+        )
+        paths = [(check["path"], health), *((path, SMOKE) for path in check["smoke_paths"])]
+        started = time.monotonic()
+        probes: list[dict[str, Any]] = []
+        passed = broken_smoke = 0
+        healthy_once = False
+        while True:
+            trouble = ""
+            for path, expected in paths:
+                probe = self._probe(args, path, expected, task_vars)
+                probe["at"] = round(time.monotonic() - started, 2)
+                probes.append(probe)
+                trouble = probe["trouble"]
+                if trouble:
+                    break
+            elapsed = time.monotonic() - started
+            if not trouble:
+                passed, healthy_once = passed + 1, True
+                if passed >= args["passes"] and elapsed >= args["hold"]:
+                    return self._verdict(args, probes, elapsed, "")
+            else:
+                gone = self._container_gone(args["container"], task_vars)
+                if gone:
+                    return self._verdict(args, probes, elapsed, gone)
+                if args["hold"] and healthy_once:
+                    return self._verdict(args, probes, elapsed, "it was healthy and then was not")
+                passed = 0
+                broken_smoke = broken_smoke + 1 if probe["path"] in check["smoke_paths"] else 0
+                if broken_smoke >= args["passes"]:
+                    return self._verdict(args, probes, elapsed, f"{probe['path']} fails while it says it is ready")
+            if elapsed >= args["deadline"] + args["hold"]:
+                return self._verdict(args, probes, elapsed, f"not within {args['deadline']} s")
+            time.sleep(args["interval"])
+
+    def _probe(
+        self, args: dict[str, Any], path: str, expected: Expectation, task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        host = args["check"]["host"]
+        began = time.monotonic()
+        answer = self._execute_module(
+            module_name="ansible.builtin.uri",
+            module_args={
+                "url": args["url"].rstrip("/") + path,
+                "headers": {"Host": host} if host else {},
+                "status_code": expected.statuses,
+                "return_content": True,
+                "timeout": args["timeout"],
+                "follow_redirects": "none",
+                "use_proxy": False,
+            },
+            task_vars=task_vars,
+        )
+        return {
+            "path": path,
+            "status": int(answer.get("status") or -1),
+            "seconds": round(float(answer.get("elapsed") or time.monotonic() - began), 2),
+            "trouble": judge(answer, expected),
+            "body": str(answer.get("content") or "")[:BODY_CHARACTERS] if path == args["check"]["path"] else "",
+        }
+
+    def _container_gone(self, name: str, task_vars: dict[str, Any]) -> str:
+        if not name:
+            return ""
+        state = self._execute_module(
+            module_name="slipway.core.container_state", module_args={"name": name}, task_vars=task_vars
+        )
+        if state.get("failed") or state.get("running"):
+            return ""
+        if not state.get("exists"):
+            return "its container is gone"
+        memory = ", out of memory" if state.get("oom_killed") else ""
+        return f"its container exited with code {state.get('exit_code')}{memory}"
+
+    @staticmethod
+    def _verdict(
+        args: dict[str, Any], probes: list[dict[str, Any]], elapsed: float, trouble: str
+    ) -> dict[str, Any]:
+        last = probes[-1]
+        url = args["url"].rstrip("/")
+        result: dict[str, Any] = {
+            "changed": False,
+            "elapsed": round(elapsed, 2),
+            "probes": probes[-EVIDENCE_PROBES:],
+            "attempts": len(probes),
+        }
+        result["healthy"] = not trouble
+        if not trouble:
+            result["story"] = f"{url}{args['check']['path']} healthy after {result['elapsed']} s"
+            return result
+        answer = f"{last['trouble'] or 'healthy'}{' ' + last['body'].strip() if last['body'] else ''}"
+        return {
+            **result,
+            "failed": not args["tolerate"],
+            "msg": f"{url}{last['path']} is not healthy: {trouble}; "
+            f"the last of {len(probes)} probes: {answer}",
+        }

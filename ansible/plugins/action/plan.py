@@ -1,0 +1,51 @@
+"""Controller side of M(slipway.core.plan): what a deployment is going to change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    """Compares the release and configuration asked for with what is live."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _, args = self.validate_argument_spec(
+            argument_spec={
+                "release": {"type": "dict", "required": True},
+                "opened": {"type": "dict", "required": True},
+            }
+        )
+        release, opened = args["release"], args["opened"]
+        live, changes = opened["live"], opened["config_diff"]
+        before = {"version": live["version"], "digest": live["digest"]} if live else {}
+        after = {"version": release["version"], "digest": release["digest"]}
+        before["configuration"], after["configuration"] = changes["before"], changes["after"]
+        before["serving"], after["serving"] = bool(opened["serving"]), True
+        unchanged = (
+            bool(opened["serving"])
+            and bool(live)
+            and live["digest"] == release["digest"]
+            and live["config"] == opened["config"]
+        )
+        return {
+            "changed": bool(self._task.check_mode and not unchanged),
+            "unchanged": unchanged,
+            "diff": {"before": before, "after": after} if not unchanged else {},
+            "story": self._story(release, live, unchanged, bool(opened["serving"])),
+        }
+
+    @staticmethod
+    def _story(release: dict[str, Any], live: dict[str, Any] | None, unchanged: bool, serving: bool) -> str:
+        wanted = f"{release['version']} ({release['digest'][:19]})"
+        if unchanged:
+            return f"{wanted} is live with this configuration already"
+        if live is None:
+            return f"{wanted} will be the first release here"
+        if live["digest"] != release["digest"]:
+            return f"{wanted} will replace {live['version']} ({live['digest'][:19]})"
+        return f"{wanted} will get a changed configuration" if serving else f"{wanted} will be started again"

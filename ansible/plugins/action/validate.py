@@ -1,0 +1,109 @@
+"""Controller side of M(slipway.core.validate): refuse bad input before any host is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+from ansible_collections.slipway.core.plugins.module_utils import inputs
+from ansible_collections.slipway.core.plugins.module_utils.version import VersionError, parse_version
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+
+
+def role_options() -> dict[str, dict[str, Any]]:
+    """Every public variable of every role, with its argument spec."""
+    options: dict[str, dict[str, Any]] = {}
+    for specs in sorted(ROLES.glob("*/meta/argument_specs.yml")):
+        loaded = yaml.safe_load(specs.read_text(encoding="utf-8"))["argument_specs"]
+        for entry_point in loaded.values():
+            options.update(entry_point.get("options") or {})
+    return options
+
+
+def type_problems(options: dict[str, dict[str, Any]], values: dict[str, Any]) -> list[str]:
+    """A sentence for each value that its argument spec does not accept."""
+    problems = []
+    for name, value in values.items():
+        spec = {key: val for key, val in options[name].items() if key in ("type", "elements", "choices")}
+        outcome = ArgumentSpecValidator({name: spec}).validate({name: value})
+        if outcome.error_messages:
+            wanted = spec.get("choices") or spec.get("type", "str")
+            shown = "secret" if options[name].get("no_log") else repr(value)
+            problems.append(f"{name} is {shown}, and has to be {_phrase(wanted)}")
+    return problems
+
+
+def _phrase(wanted: Any) -> str:
+    if isinstance(wanted, list):
+        return "one of " + ", ".join(str(choice) for choice in wanted)
+    return f"of type {wanted}"
+
+
+class ActionModule(ActionBase):
+    """Checks ``env``, ``version`` and every variable of ours; reports all problems, one sentence each."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _, args = self.validate_argument_spec(
+            argument_spec={
+                "verb": {"type": "str", "required": True},
+                "env": {"type": "str"},
+                "version": {"type": "str"},
+                "options": {"type": "list", "elements": "str", "default": []},
+            }
+        )
+        variables = task_vars or {}
+        problems = self._command_line_problems(args, variables)
+        if not problems:
+            for host in self._hosts(args, variables):
+                problems = self._variable_problems(variables["hostvars"][host])
+                if problems:
+                    break
+        if problems:
+            return {"failed": True, "changed": False, "msg": "; ".join(problems) + "."}
+        return {"changed": False, "story": "the input is sound"}
+
+    def _command_line_problems(self, args: dict[str, Any], variables: dict[str, Any]) -> list[str]:
+        problems = []
+        if args["env"] is not None:
+            problem = inputs.environment_problem(args["env"], args["verb"], variables["groups"])
+            if problem:
+                problems.append(problem)
+        if args["version"]:
+            try:
+                parse_version(args["version"])
+            except VersionError as error:
+                problems.append(str(error).rstrip("."))
+        extra = load_extra_vars(DataLoader())
+        problems += inputs.mistyped_extra_variables(extra, {*args["options"], *role_options()})
+        return problems
+
+    @staticmethod
+    def _hosts(args: dict[str, Any], variables: dict[str, Any]) -> list[str]:
+        if args["env"] is None:
+            return ["localhost"]
+        return list(variables["groups"][args["env"]])
+
+    @staticmethod
+    def _variable_problems(host_variables: Any) -> list[str]:
+        options = role_options()
+        prefixes = {name.split("_", 1)[0] for name in options}
+        problems = inputs.unknown_variables(host_variables, options, prefixes)
+        values: dict[str, Any] = {}
+        for name in sorted(set(host_variables) & set(options)):
+            try:
+                values[name] = host_variables[name]
+            except AnsibleError as error:
+                problems.append(f"{name} cannot be worked out: {' '.join(str(error).split())}")
+        if not problems:
+            problems = type_problems(options, values)
+        return problems or inputs.value_problems(values)

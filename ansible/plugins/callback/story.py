@@ -1,0 +1,230 @@
+"""Terminal output of a deployment: one line a step, with the time since the start and the step's own."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: story
+type: stdout
+short_description: One line a step, with elapsed time, and every event as JSON
+description:
+  - Prints each task as one line with its phase (the part of the task's name before C(|)), the seconds since
+    the start, and the seconds it took. A step that takes long says that it is still at work.
+  - Writes each step as one JSON object a line to O(events), for CI summaries and other views.
+  - With C(-v) everything Ansible's own default callback shows is shown too.
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - set as stdout in configuration
+options:
+  events:
+    description: File that gets the events of this run; empty for none.
+    type: str
+    default: ""
+    env:
+      - name: SLIPWAY_EVENTS
+    ini:
+      - section: callback_story
+        key: events
+  heartbeat:
+    description: Seconds after which, and at which, a step that is still at work says so.
+    type: int
+    default: 10
+    env:
+      - name: SLIPWAY_HEARTBEAT
+    ini:
+      - section: callback_story
+        key: heartbeat
+"""
+
+import json
+import threading
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C
+from ansible import context
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+from ansible.utils.vars import load_extra_vars
+from ansible.parsing.dataloader import DataLoader
+
+QUIET_ACTIONS = frozenset({"meta", "ansible.builtin.meta"})
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """A task's phase and text: ``role : Pull | The image`` gives (``pull``, ``The image``)."""
+    text = name.rsplit(" : ", 1)[-1]
+    phase, bar, rest = text.partition(" | ")
+    return (phase.strip().lower(), rest.strip()) if bar else ("", text.strip())
+
+
+class CallbackModule(DefaultCallback):
+    """Prints the story of a run; see DOCUMENTATION."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "slipway.core.story"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start = time.monotonic()
+        self._step = self._start
+        self._task_name = ""
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._bare = self._wants_bare_output()
+
+    def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        self._events = Path(self.get_option("events")) if self.get_option("events") else None
+        if self._events:
+            self._events.parent.mkdir(parents=True, exist_ok=True)
+            self._events.write_text("", encoding="utf-8")
+
+    @staticmethod
+    def _wants_bare_output() -> bool:
+        """Whether ``-e format=json`` asks for nothing but the result on standard output."""
+        return str(load_extra_vars(DataLoader()).get("format", "")) == "json"
+
+    # What happened, for every view
+
+    def _emit(self, result: Any, status: str) -> None:
+        if not self._events:
+            return
+        phase, text = split_name(result.task_name)
+        content = result.result
+        event = {
+            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "phase": phase,
+            "step": text,
+            "host": result.host.get_name(),
+            "status": status,
+            "seconds": round(time.monotonic() - self._step, 2),
+        }
+        event.update({key: content[key] for key in ("story", "event", "probes") if content.get(key)})
+        with self._events.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event, ensure_ascii=False) + "\n")
+
+    # What people see
+
+    def _line(self, text: str, color: str | None = None) -> None:
+        if not self._bare:
+            with self._lock:
+                self._display.display(text, color=color)
+
+    def _say(self, result: Any, status: str, color: str) -> None:
+        content = result.result
+        phase, text = split_name(result.task_name)
+        said = "" if content.get("censored") else str(content.get("story") or "")
+        since, took = time.monotonic() - self._start, time.monotonic() - self._step
+        host = result.host.get_name()
+        self._line(
+            f"{since:6.1f}s  {phase:<10} {host:<15} {said or text}  [{status} {took:.1f}s]",
+            color=color,
+        )
+
+    def _beat(self) -> None:
+        waiting = 0
+        interval = self.get_option("heartbeat")
+        while not self._done.wait(interval):
+            waiting += interval
+            quiet = time.monotonic() - self._step
+            if self._task_name and quiet >= interval:
+                phase, text = split_name(self._task_name)
+                since = time.monotonic() - self._start
+                self._line(f"{since:6.1f}s  {phase:<10} {'…':<15} still at work: {text} ({quiet:.0f} s)")
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        if not self._bare:
+            super().v2_playbook_on_start(playbook)
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._play = play
+        name = play.get_name().strip()
+        if name:
+            self._line(f"▸ {name}", color=C.COLOR_HIGHLIGHT)
+
+    def _task_start(self, task: Any, prefix: str | None = None) -> None:
+        self._step = time.monotonic()
+        self._task_name = "" if task.action in QUIET_ACTIONS else task.get_name().strip()
+
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        """Which file a step came from is for readers of the code."""
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        """A step is told when it is over."""
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """What did not apply is not part of the story."""
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        content = result.result
+        self._emit(result, "changed" if content.get("changed") else "ok")
+        if "say" in content:
+            with self._lock:
+                self._display.display(str(content["say"]))
+            return
+        if content.get("quiet"):
+            return
+        if content.get("changed"):
+            self._say(result, "changed", C.COLOR_CHANGED)
+        else:
+            self._say(result, "ok", C.COLOR_OK)
+        self._warnings(content)
+        if self._display.verbosity > 0 and self._run_is_verbose(result):
+            self._line(self._dump_results(content), color=C.COLOR_VERBOSE)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        content = result.result
+        self._emit(result, "failed")
+        message = content.get("msg") or content.get("censored") or "failed without a message"
+        if "failure" in content:
+            with self._lock:
+                self._display.display(str(message), color=C.COLOR_ERROR, stderr=self._bare)
+            return
+        self._say(result, "failed", C.COLOR_ERROR)
+        if not content.get("censored"):
+            self._display.display(f"         ✗ {message}", color=C.COLOR_ERROR, stderr=self._bare)
+        if self._display.verbosity > 0:
+            self._line(self._dump_results(content), color=C.COLOR_ERROR)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._emit(result, "unreachable")
+        self._say(result, "unreachable", C.COLOR_UNREACHABLE)
+        reason = " ".join(str(result.result.get("msg", "")).split())
+        host = result.host.get_name()
+        self._display.display(
+            f"         ✗ {host} cannot be reached over SSH, so nothing was changed on it from here on: {reason}. "
+            f"Check it with: ansible {host} -m ping",
+            color=C.COLOR_UNREACHABLE,
+            stderr=self._bare,
+        )
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        if not self._bare:
+            super().v2_on_file_diff(result)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._done.set()
+        hosts = sorted(stats.processed)
+        bad = [host for host in hosts if stats.failures.get(host) or stats.dark.get(host)]
+        changed = sum(stats.changed.get(host, 0) for host in hosts)
+        since = time.monotonic() - self._start
+        mode = " (check mode: nothing was changed)" if context.CLIARGS.get("check") else ""
+        if bad:
+            self._line(f"{since:6.1f}s  failed on {', '.join(bad)}{mode}", color=C.COLOR_ERROR)
+        else:
+            self._line(f"{since:6.1f}s  done, changed={changed}{mode}", color=C.COLOR_OK)
+
+    def _warnings(self, content: dict[str, Any]) -> None:
+        if not self._bare:
+            self._handle_warnings_and_exception_of(content)
+
+    def _handle_warnings_and_exception_of(self, content: dict[str, Any]) -> None:
+        for warning in content.get("warnings") or []:
+            self._display.warning(warning)

@@ -1,0 +1,18 @@
+"""Filters that turn reports into text for people."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible_collections.slipway.core.plugins.module_utils import tables
+
+
+class FilterModule:
+    """Names the filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "approval_request": tables.approval_request,
+            "status_reports": tables.status_reports,
+            "status_table": tables.status,
+        }

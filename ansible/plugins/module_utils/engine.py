@@ -1,0 +1,158 @@
+"""A small client of the Docker Engine API over its unix socket.
+
+Container creation and image pulls go through ``community.docker``; this client serves the steps that are
+release logic (looking around, switching, pruning), where one module call makes several Engine calls and each
+of them needs a deadline. Protocol: https://docs.docker.com/reference/api/engine/ (unversioned paths, so that
+the daemon answers with the newest version it speaks).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import struct
+from typing import Any
+from urllib.parse import quote, urlencode
+
+SOCKET = "/var/run/docker.sock"
+
+
+class EngineError(Exception):
+    """The Engine refused a call (``status`` is its HTTP status) or could not be asked (``status`` is 0)."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Engine:
+    """Calls to one Docker Engine.
+
+    :param path: the Engine's unix socket.
+    :param timeout: seconds that any one call may take.
+    """
+
+    def __init__(self, path: str = SOCKET, timeout: float = 20.0) -> None:
+        self._path = path
+        self._timeout = timeout
+
+    def _call(self, method: str, path: str, body: Any = None, timeout: float | None = None) -> bytes:
+        connection = _UnixConnection(self._path, timeout or self._timeout)
+        try:
+            payload = None if body is None else json.dumps(body)
+            connection.request(method, path, body=payload, headers={"Content-Type": "application/json"})
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineError(f"Docker Engine does not answer on {self._path}: {error}") from error
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise EngineError(_reason(content), response.status)
+        return content
+
+    def _json(self, method: str, path: str, body: Any = None) -> Any:
+        content = self._call(method, path, body)
+        return json.loads(content) if content.strip() else None
+
+    def version(self) -> dict[str, Any]:
+        """The Engine's version: ``Version``, ``ApiVersion`` and more."""
+        return dict(self._json("GET", "/version"))
+
+    def info(self) -> dict[str, Any]:
+        """The Engine's settings: ``DockerRootDir`` and more."""
+        return dict(self._json("GET", "/info"))
+
+    def containers(self, labels: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        """Every container that carries all these labels, running or not, as the Engine inspects it."""
+        filters = {"label": [f"{name}={value}" for name, value in (labels or {}).items()]}
+        query = urlencode({"all": "1", "filters": json.dumps(filters)})
+        found = []
+        for summary in self._json("GET", f"/containers/json?{query}"):
+            details = self.container(summary["Id"])
+            if details is not None:
+                found.append(details)
+        return found
+
+    def container(self, name: str) -> dict[str, Any] | None:
+        """One container as the Engine inspects it, or None when there is none of that name or id."""
+        try:
+            return dict(self._json("GET", f"/containers/{quote(name)}/json"))
+        except EngineError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def start(self, name: str) -> None:
+        """Start a container; one that runs already is left alone."""
+        self._call("POST", f"/containers/{quote(name)}/start")
+
+    def stop(self, name: str, grace: int) -> None:
+        """Stop a container: its stop signal, then SIGKILL after ``grace`` seconds."""
+        self._call("POST", f"/containers/{quote(name)}/stop?t={grace}", timeout=self._timeout + grace)
+
+    def remove(self, name: str) -> None:
+        """Remove a container with its anonymous volumes, killing it if it runs; a missing one is fine."""
+        try:
+            self._call("DELETE", f"/containers/{quote(name)}?force=1&v=1")
+        except EngineError as error:
+            if error.status != 404:
+                raise
+
+    def logs(self, name: str, lines: int) -> list[str]:
+        """The last lines a container wrote to stdout and stderr."""
+        raw = self._call("GET", f"/containers/{quote(name)}/logs?stdout=1&stderr=1&tail={lines}")
+        return demultiplex(raw).decode("utf-8", "replace").splitlines()
+
+    def images(self, repository: str) -> list[dict[str, Any]]:
+        """The images here that were pulled from ``repository``, as the Engine lists them."""
+        return [
+            image
+            for image in self._json("GET", "/images/json")
+            if any(ref.startswith(repository + "@") for ref in image.get("RepoDigests") or [])
+        ]
+
+    def remove_image(self, reference: str) -> bool:
+        """Remove one reference to an image. False when a container still uses it or it is gone."""
+        try:
+            self._call("DELETE", f"/images/{quote(reference, safe='/:@')}")
+        except EngineError as error:
+            if error.status in (404, 409):
+                return False
+            raise
+        return True
+
+
+def demultiplex(raw: bytes) -> bytes:
+    """The text of a log stream: frames of an 8-byte header (stream, 0, 0, 0, length) and their payload.
+
+    A container with a TTY sends plain text instead, which is returned as it is.
+    """
+    text = bytearray()
+    offset = 0
+    while offset + 8 <= len(raw):
+        stream, length = struct.unpack(">BxxxL", raw[offset : offset + 8])
+        if stream > 2 or raw[offset + 1 : offset + 4] != b"\0\0\0":
+            return raw
+        text += raw[offset + 8 : offset + 8 + length]
+        offset += 8 + length
+    return bytes(text) if text or not raw else raw
+
+
+def _reason(content: bytes) -> str:
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return content.decode("utf-8", "replace").strip()[:300]

@@ -1,0 +1,115 @@
+"""One environment on its target: where its state is kept, what runs there, and what a run left behind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.core.plugins.module_utils import host, labels, ledger, lock, snapshot
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
+from ansible_collections.slipway.core.plugins.module_utils.history import History
+
+LEDGER = "ledger.jsonl"
+LOCK = "lock.json"
+
+
+def home(directory: str, app: str, environment: str) -> Path:
+    """The folder that holds the state of one environment of one application."""
+    return Path(directory) / f"{app}-{environment}"
+
+
+def containers(engine: Engine, app: str, environment: str) -> list[dict[str, Any]]:
+    """Our containers of one environment, described, in no particular order."""
+    found = engine.containers({labels.APP: app, labels.ENVIRONMENT: environment})
+    return [labels.describe(container) for container in found]
+
+
+def live_container(ours: list[dict[str, Any]], live: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The container that the ledger's live entry speaks of: its run's container on the public port."""
+    for container in ours:
+        if live and container["run"] == live.get("run") and container["slot"] == labels.PUBLIC:
+            return container
+    return None
+
+
+def reconcile(
+    engine: Engine, ours: list[dict[str, Any]], live: dict[str, Any] | None, grace: int
+) -> list[str]:
+    """Undo what an interrupted run left, so that the ledger's live release serves.
+
+    Containers that no verified release owns are removed first, because one of them may hold the public port;
+    then the live container, which an interrupted run may have stopped, is started.
+
+    :returns: what was done, one phrase each; nothing when nothing was left over.
+    """
+    done = []
+    keep = live_container(ours, live)
+    for container in ours:
+        if container is not keep:
+            engine.remove(container["name"])
+            done.append(f"removed {container['name']}")
+    if keep and not keep["running"]:
+        engine.start(keep["name"])
+        done.append(f"started {keep['name']}")
+    return done
+
+
+def port(engine: Engine, address: str, number: int, ours: list[dict[str, Any]]) -> dict[str, Any]:
+    """Whether this environment can have its public port: number, free, and who holds it otherwise.
+
+    The port is free for us as well while a container of our own environment listens on it.
+    """
+    mine = {container["name"] for container in ours}
+    for details in engine.containers():
+        published = labels.describe(details)
+        if any(place.endswith(f":{number}") for place in published["ports"].values()):
+            name = published["name"]
+            return {"number": number, "free": name in mine, "holder": f"container {name}"}
+    if host.port_is_free(address, number):
+        return {"number": number, "free": True, "holder": ""}
+    return {"number": number, "free": False, "holder": host.listener(number)}
+
+
+def digests(engine: Engine, image: str) -> list[str]:
+    """The digests of ``image`` that are on the target already."""
+    prefix = image + "@"
+    return sorted(
+        reference[len(prefix) :]
+        for found in engine.images(image)
+        for reference in found.get("RepoDigests") or []
+        if reference.startswith(prefix)
+    )
+
+
+def lock_holder(home: Path) -> dict[str, Any] | None:
+    """Who deploys to an environment now, for people; None when nobody does."""
+    try:
+        held = lock.read(str(home / LOCK))
+    except lock.LockDamaged as damage:
+        return {"explanation": str(damage)}
+    return {"explanation": held.describe(), "run": held.run_id} if held else None
+
+
+def approvals(
+    entries: list[ledger.Entry], history: History, environment: str, now: datetime
+) -> dict[str, dict[str, Any]]:
+    """What became of the approval of each digest that was ever approved here, the newest 50 digests.
+
+    :returns: by digest ``valid``, ``seq`` of the ledger's entry, and ``explanation``, a clause for people.
+    """
+    found = {}
+    digests = [entry["digest"] for entry in entries if entry["event"] == "approved"]
+    for digest in list(dict.fromkeys(reversed(digests)))[:50]:
+        approval = history.approval_for(digest, now, environment)
+        found[digest] = {
+            "valid": approval.valid,
+            "seq": approval.entry["seq"] if approval.entry else None,
+            "explanation": approval.explanation,
+        }
+    return found
+
+
+def kept(home: Path, live: dict[str, Any] | None) -> snapshot.Configuration | None:
+    """The configuration that the live release runs with; None when nothing is live."""
+    return snapshot.read(str(home), live["config"]) if live else None

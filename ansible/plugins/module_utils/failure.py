@@ -1,0 +1,74 @@
+"""What a failed deployment says, in one place: to the terminal, to the ledger and to CI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.slipway.core.plugins.module_utils import redact
+
+BEFORE_THE_ATTEMPT = ("lock", "resolve", "gate", "preflight", "pull", "")
+
+
+def phase_of(task: str) -> str:
+    """The phase a task belongs to: the part of its name before the bar."""
+    head, bar, _ = task.rsplit(" : ", 1)[-1].partition(" | ")
+    return head.strip().lower() if bar else ""
+
+
+def report(facts: dict[str, Any]) -> dict[str, Any]:
+    """Put a failure in words.
+
+    :param facts: env, kind, host, task and result (what failed), release, container (state and logs of the
+        container that failed), serving (what M(slipway.core.environment_info) reports afterwards), secrets.
+    :returns: ``text`` for people, and ``entry``, the fields of the ledger's ``failed`` event. Secrets are hidden
+        in both.
+    """
+    secrets = [str(secret) for secret in facts["secrets"]]
+    phase = phase_of(facts["task"])
+    reason = redact.hide(_sentence(facts["result"]), secrets)
+    container = facts["container"] or {}
+    logs = [redact.hide(str(line), secrets) for line in container.get("logs") or []]
+    release = facts["release"] or {}
+    serving = _serving(facts["serving"] or {})
+    entry = {
+        "kind": facts["kind"],
+        "version": release.get("version"),
+        "digest": release.get("digest"),
+        "commit": release.get("commit"),
+        "phase": phase,
+        "reason": reason,
+        "evidence": {"exit_code": None if container.get("running") else container.get("exit_code"), "logs": logs},
+        "serving": serving,
+    }
+    if phase in BEFORE_THE_ATTEMPT:
+        return {"entry": entry, "text": reason}
+    return {"entry": entry, "text": "\n".join(_story(facts, entry, container))}
+
+
+def _story(facts: dict[str, Any], entry: dict[str, Any], container: dict[str, Any]) -> list[str]:
+    env, version = facts["env"], entry["version"]
+    lines = [f"{version} was not deployed to {env} on {facts['host']}: {entry['phase']}: {entry['reason']}"]
+    if container.get("exists"):
+        state = "still running" if container["running"] else f"exited with code {container['exit_code']}"
+        lines.append(f"  container:   {container['name']}, {state}")
+    lines += [f"    | {line}" for line in entry["evidence"]["logs"]]
+    lines.append(f"  serving now: {entry['serving']}")
+    lines.append(
+        f"  next:        mend it and ship a new build (build.yml, then deploy.yml -e env={env}); "
+        "status.yml shows the history"
+    )
+    return lines
+
+
+def _serving(report_of: dict[str, Any]) -> str:
+    live, container = report_of.get("live"), report_of.get("serving")
+    if not live:
+        return "nothing, as before: this was the first deployment"
+    if not container or not container["running"]:
+        return f"nothing: the container of {live['version']} does not run, deploy again"
+    return f"{live['version']} ({live['digest'][:19]}), with the configuration {live['config']} it had"
+
+
+def _sentence(result: dict[str, Any]) -> str:
+    text = str(result.get("msg") or "it failed without a message").strip()
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,0 +1,51 @@
+"""The gates of production: what may be promoted, and with whose consent. Pure decisions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FIELDS = ("version", "build", "commit", "digest", "image")
+
+
+class Refused(Exception):
+    """A gate is closed; the message is one sentence that names the cause and the next command."""
+
+
+def promotable(staging: list[dict[str, Any]], version: str) -> dict[str, Any]:
+    """The release that production gets: the one verified in staging, by its digest.
+
+    A tag that has moved since changes nothing, because no tag is asked.
+
+    :param staging: what M(slipway.core.environment_info) reports of each staging host.
+    :param version: the version asked for; empty for what is live in staging.
+    :raises Refused: nothing suitable is verified in staging.
+    """
+    deploy = "ansible-playbook deploy.yml -e env=staging"
+    found = [report["verified"] if version else report["live"] for report in staging]
+    if not found or not all(found):
+        if version:
+            raise Refused(
+                f"{version} was never verified in staging, so production does not accept it: "
+                f"run {deploy} -e version={version} first."
+            )
+        raise Refused(f"Nothing is verified in staging yet, so there is nothing to promote: run {deploy} first.")
+    if len({entry["digest"] for entry in found}) > 1:
+        raise Refused(f"The staging hosts run different releases: run {deploy} first.")
+    return {field: found[0].get(field) for field in FIELDS}
+
+
+def approval(release: dict[str, Any], approvals: dict[str, Any]) -> int:
+    """The ledger entry of the approval that lets this release into production.
+
+    :param approvals: what M(slipway.core.environment_open) reports, by digest.
+    :raises Refused: there is no approval for this digest, it expired, or it was used up.
+    """
+    approve = f"ansible-playbook approve.yml -e version={release['version']}"
+    known = approvals.get(release["digest"])
+    if known and known["valid"]:
+        return int(known["seq"])
+    if known:
+        raise Refused(f"{release['version']} needs a new approval, because {known['explanation']}: run {approve}.")
+    others = [entry["explanation"] for entry in approvals.values() if entry["valid"]]
+    hint = f" (there is one for another digest: {others[0]})" if others else ""
+    raise Refused(f"{release['version']} ({release['digest'][:19]}) is not approved for production{hint}: run {approve}.")

@@ -1,0 +1,86 @@
+"""What the verbs accept: pure checks of environments and variables, each problem one sentence."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any, Iterable, Mapping
+
+ENVIRONMENTS = ("staging", "production")
+PORTS = ("deploy_port", "deploy_container_port")
+POSITIVE = (
+    "deploy_health_passes",
+    "deploy_health_deadline",
+    "deploy_health_timeout",
+    "deploy_keep_releases",
+    "release_approval_hours",
+    "ledger_lock_lease",
+)
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*\Z")
+IMAGE = re.compile(r"[a-z0-9][a-z0-9.:_-]*(/[a-z0-9][a-z0-9._-]*)+\Z")
+
+
+def environment_problem(env: str, verb: str, groups: Iterable[str]) -> str:
+    """Why ``env`` is no environment to run ``verb`` on; empty when it is one."""
+    choices = " or ".join(f"-e env={name}" for name in ENVIRONMENTS)
+    if not env:
+        return f"{verb} needs to know where: give {choices}"
+    if env not in ENVIRONMENTS:
+        return f"{env!r} is not an environment: give {choices}"
+    if env not in groups:
+        return f"the inventory has no hosts in group {env!r}: add one to inventory/hosts.yml"
+    return ""
+
+
+def unknown_variables(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str]) -> list[str]:
+    """A sentence for each variable that carries one of our prefixes and that no role of ours knows."""
+    known_list = sorted(known)
+    starts = tuple(f"{prefix}_" for prefix in prefixes)
+    return [
+        f"{name!r} is not a variable of Slipway{_suggestion(name, known_list)}"
+        for name in sorted(names)
+        if name.startswith(starts) and name not in known_list
+    ]
+
+
+def mistyped_extra_variables(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """A sentence for each ``-e`` variable that is nearly, but not quite, one that a verb knows."""
+    known_list = sorted(known)
+    problems = []
+    for name in sorted(names):
+        if name not in known_list and difflib.get_close_matches(name, known_list, 1, 0.8):
+            problems.append(f"-e {name}=… is not known{_suggestion(name, known_list)}")
+    return problems
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1, 0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def value_problems(values: Mapping[str, Any]) -> list[str]:
+    """A sentence for each value that has the right type and still cannot work."""
+    problems = []
+    for name in PORTS:
+        if name in values and not 1 <= int(values[name]) <= 65535:
+            problems.append(f"{name} is {values[name]}, and a port is between 1 and 65535")
+    for name in POSITIVE:
+        if name in values and int(values[name]) < 1:
+            problems.append(f"{name} is {values[name]}, and has to be at least 1")
+    if "deploy_name" in values and not NAME.match(str(values["deploy_name"])):
+        problems.append(
+            f"deploy_name is {values['deploy_name']!r}: use small letters, digits, '.', '_' and '-'"
+        )
+    image = values.get("release_image")
+    if image is not None and not IMAGE.match(str(image)):
+        problems.append(
+            f"release_image is {image!r}: give registry and repository without a tag, "
+            "such as registry.example.com/team/myapp"
+        )
+    path = values.get("deploy_health_path")
+    if path is not None and not str(path).startswith("/"):
+        problems.append(f"deploy_health_path is {path!r}, and has to start with '/'")
+    for path in values.get("deploy_smoke_paths") or []:
+        if not str(path).startswith("/"):
+            problems.append(f"deploy_smoke_paths has {path!r}, and each has to start with '/'")
+    return problems

@@ -1,0 +1,48 @@
+"""The labels by which Slipway knows its containers again, and what they say about one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PREFIX = "io.slipway."
+APP = PREFIX + "app"
+ENVIRONMENT = PREFIX + "environment"
+VERSION = PREFIX + "version"
+COMMIT = PREFIX + "commit"
+DIGEST = PREFIX + "digest"
+CONFIG = PREFIX + "config"
+RUN = PREFIX + "run"
+SLOT = PREFIX + "slot"
+
+CANDIDATE = "candidate"
+PUBLIC = "public"
+
+
+def describe(container: dict[str, Any]) -> dict[str, Any]:
+    """One container of ours, from the Engine's inspection of it.
+
+    :returns: name, version, commit, digest, config, run, slot, status (``running``, ``exited``, …), running,
+        exit_code, oom_killed, started_at, and ports: a mapping of ``<port>/<protocol>`` to ``ip:port``.
+    """
+    labels = container["Config"].get("Labels") or {}
+    state = container["State"]
+    published = (container.get("NetworkSettings") or {}).get("Ports") or {}
+    return {
+        "name": container["Name"].lstrip("/"),
+        "version": labels.get(VERSION, ""),
+        "commit": labels.get(COMMIT, ""),
+        "digest": labels.get(DIGEST, ""),
+        "config": labels.get(CONFIG, ""),
+        "run": labels.get(RUN, ""),
+        "slot": labels.get(SLOT, ""),
+        "status": state["Status"],
+        "running": bool(state["Running"]),
+        "exit_code": state["ExitCode"],
+        "oom_killed": bool(state.get("OOMKilled")),
+        "started_at": state.get("StartedAt", ""),
+        "ports": {
+            port: f"{bindings[0]['HostIp']}:{bindings[0]['HostPort']}"
+            for port, bindings in published.items()
+            if bindings
+        },
+    }

@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container_switch
+short_description: Stop one container and start another on the port it held
+description:
+  - Does both in one step on the target, because every moment between them is an outage.
+  - When the new container cannot be started, the stopped one is started again before the module fails.
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+options:
+  stop:
+    description: Container to stop. Empty for none.
+    type: str
+    default: ""
+  start:
+    description: Container to start. Empty for none.
+    type: str
+    default: ""
+  grace:
+    description: Seconds that the stopped container gets to finish after SIGTERM.
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    support: full
+    description: Says whether anything would be switched.
+  diff_mode:
+    support: none
+    description: There is no content to compare.
+"""
+
+EXAMPLES = r"""
+- name: Cut over
+  slipway.core.container_switch:
+    stop: myapp-staging-1.0.41-public
+    start: myapp-staging-1.0.42-public
+"""
+
+RETURN = r"""
+seconds:
+  description: Seconds from the stop to the start, which is the outage but for the application's own start.
+  returned: changed
+  type: float
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+
+
+def is_running(engine: Engine, name: str) -> bool:
+    """Whether a container runs; False for an empty name or when there is none."""
+    container = engine.container(name) if name else None
+    return bool(container and container["State"]["Running"])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "stop": {"type": "str", "default": ""},
+            "start": {"type": "str", "default": ""},
+            "grace": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    stop, start, grace = (module.params[name] for name in ("stop", "start", "grace"))
+    engine = Engine()
+    try:
+        stopping = is_running(engine, stop)
+        starting = bool(start) and not is_running(engine, start)
+        if module.check_mode or not (stopping or starting):
+            module.exit_json(changed=stopping or starting)
+            return
+        began = time.monotonic()
+        if stopping:
+            engine.stop(stop, grace)
+        if starting:
+            try:
+                engine.start(start)
+            except EngineError as error:
+                if stopping:
+                    engine.start(stop)
+                module.fail_json(msg=f"{start} could not be started: {error}.", restarted=stopping)
+                return
+        seconds = round(time.monotonic() - began, 2)
+    except EngineError as error:
+        module.fail_json(msg=f"{stop or 'nothing'} could not be replaced by {start or 'nothing'}: {error}.")
+        return
+    module.exit_json(
+        changed=True,
+        seconds=seconds,
+        story=f"{stop or 'nothing'} stopped, {start or 'nothing'} started, in {seconds} s",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: environment_info
+short_description: Report what an environment holds
+description:
+  - Reads the ledger (and verifies its hash chain), the lock and the containers of one environment.
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+options:
+  directory:
+    description: Folder on the target that holds the state of all environments.
+    type: path
+    required: true
+  app:
+    description: Name of the application.
+    type: str
+    required: true
+  environment:
+    description: V(staging) or V(production).
+    type: str
+    required: true
+  version:
+    description: A version whose newest verified ledger entry is wanted.
+    type: str
+    default: ""
+  entries:
+    description: How many of the newest ledger entries to bring.
+    type: int
+    default: 0
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Nothing is changed.
+"""
+
+EXAMPLES = r"""
+- name: What does staging run
+  slipway.core.environment_info:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: staging
+    entries: 10
+"""
+
+RETURN = r"""
+environment:
+  description: V(staging) or V(production).
+  returned: success
+  type: str
+live:
+  description: The ledger's entry of the live release, or null.
+  returned: success
+  type: dict
+live_spec:
+  description: The configuration the live release runs with, without its secrets, or null.
+  returned: success
+  type: dict
+approvals:
+  description: For each approved digest, RV(approvals[].valid), seq, and an explanation.
+  returned: success
+  type: dict
+verified:
+  description: The newest ledger entry in which O(version) was verified, or null.
+  returned: success
+  type: dict
+serving:
+  description: The container of the live release, running or not, or null when it is gone.
+  returned: success
+  type: dict
+others:
+  description: Further containers of the environment, left by a run that was interrupted or is at work.
+  returned: success
+  type: list
+  elements: str
+drift:
+  description: Disagreements of ledger and containers, one sentence each.
+  returned: success
+  type: list
+  elements: str
+lock:
+  description: Who deploys now, RV(lock.explanation), or null.
+  returned: success
+  type: dict
+entries:
+  description: The newest ledger entries, newest first.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import environment, ledger, snapshot
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.history import History
+
+
+def drift(live: dict[str, Any] | None, serving: dict[str, Any] | None) -> list[str]:
+    """Where the ledger and the containers disagree, one sentence each."""
+    if live is None:
+        return []
+    if serving is None:
+        return [f"the ledger says {live['version']} is live, and its container is gone"]
+    if not serving["running"]:
+        return [f"the ledger says {live['version']} is live, and its container is {serving['status']}"]
+    return []
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "app": {"type": "str", "required": True},
+            "environment": {"type": "str", "required": True},
+            "version": {"type": "str", "default": ""},
+            "entries": {"type": "int", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    home = environment.home(params["directory"], params["app"], params["environment"])
+    try:
+        entries = ledger.read(str(home / environment.LEDGER))
+        history = History(entries)
+        live = history.live()
+        running = environment.kept(home, live)
+        ours = environment.containers(Engine(), params["app"], params["environment"])
+        serving = environment.live_container(ours, live)
+        verified = history.find_verified(params["version"]) if params["version"] else None
+        holder = environment.lock_holder(home)
+    except (EngineError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
+        module.fail_json(msg=f"{str(error).rstrip('.')}.")
+        return
+    module.exit_json(
+        changed=False,
+        environment=params["environment"],
+        live=live,
+        live_spec=running.public if running else None,
+        approvals=environment.approvals(
+            entries, history, params["environment"], datetime.now(timezone.utc)
+        ),
+        verified=verified,
+        serving=serving,
+        others=[container["name"] for container in ours if container is not serving],
+        drift=drift(live, serving),
+        lock=holder,
+        entries=history.recent(params["entries"]),
+        story=f"{params['environment']} runs {live['version'] if live else 'nothing yet'}",
+    )
+
+
+if __name__ == "__main__":
+    main()

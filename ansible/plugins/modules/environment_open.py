@@ -1,0 +1,301 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: environment_open
+short_description: Take an environment's lock and report all that a deployment has to know of the target
+description:
+  - Takes the lock, verifies the ledger, undoes what an interrupted run left, and reports the live release, what
+    serves, the configuration asked for, approvals, disk, port and Docker Engine.
+  - One module instead of one for each, because every task costs a round trip while the operator waits.
+  - In check mode no lock is taken and nothing is undone.
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+options:
+  directory:
+    description: Folder on the target that holds the state of all environments.
+    type: path
+    required: true
+  app:
+    description: Name of the application.
+    type: str
+    required: true
+  environment:
+    description: V(staging) or V(production).
+    type: str
+    required: true
+  image:
+    description: Repository of the image, without a tag.
+    type: str
+    required: true
+  kind:
+    description: Whether a release is to be deployed or an earlier one restored.
+    type: str
+    choices: [deploy, rollback]
+    default: deploy
+  version:
+    description: For a rollback, the version to go back to. Empty for the last verified one before the live one.
+    type: str
+    default: ""
+  configuration:
+    description: What the release shall run with, without its secrets.
+    type: dict
+    required: true
+  secrets:
+    description: >-
+      A mapping with C(env) and C(files), each from name to value. As one JSON text, so that hiding it cannot
+      hide parts of other values.
+    type: json
+    required: true
+  lease:
+    description: Seconds until another run may take the lock over.
+    type: int
+    default: 900
+  owner:
+    description: Who runs the deployment. Set by the action plugin.
+    type: str
+  host:
+    description: The controller. Set by the action plugin.
+    type: str
+  run:
+    description: The run. Set by the action plugin.
+    type: str
+  gone:
+    description: A run that is proven dead and whose lock may be taken over. Set by the action plugin.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+    description: Reports without a lock.
+  diff_mode:
+    support: full
+    description: Shows release and configuration keys that differ, never the value of a secret.
+"""
+
+EXAMPLES = r"""
+- name: Take the environment
+  slipway.core.environment_open:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: staging
+    image: registry.example.com/team/myapp
+    configuration: {env: {}, bind: 0.0.0.0, port: 8081}
+    secrets: {env: {}, files: {}}
+  register: opened
+"""
+
+RETURN = r"""
+run:
+  description: This run's RV(run.id), owner and start (seconds since the epoch).
+  returned: success
+  type: dict
+home:
+  description: Folder of the environment's state.
+  returned: success
+  type: str
+live:
+  description: The ledger's entry of the live release, or null.
+  returned: success
+  type: dict
+live_spec:
+  description: The configuration the live release runs with, without its secrets; null when it is not kept.
+  returned: success
+  type: dict
+serving:
+  description: The running container of the live release, or null.
+  returned: success
+  type: dict
+config:
+  description: Hash of the configuration asked for.
+  returned: success
+  type: str
+config_diff:
+  description: What differs from the live configuration, RV(config_diff.before) and after, without secrets.
+  returned: success
+  type: dict
+target:
+  description: For a rollback, the ledger's entry of the release to restore.
+  returned: success
+  type: dict
+approvals:
+  description: For each approved digest, RV(approvals[].valid), seq, and an explanation.
+  returned: success
+  type: dict
+digests:
+  description: Digests of the image that are on the target already.
+  returned: success
+  type: list
+  elements: str
+disk:
+  description: Folder, free_mb and total_mb of Docker's storage.
+  returned: success
+  type: dict
+port:
+  description: Address, number, free, and the holder of the public port.
+  returned: success
+  type: dict
+engine:
+  description: Version of Docker Engine.
+  returned: success
+  type: dict
+reconciled:
+  description: What was undone that an interrupted run had left.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import (
+    environment,
+    host,
+    ledger,
+    lock,
+    run,
+    snapshot,
+    wanted,
+)
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
+
+
+REFUSALS = (
+    EngineError,
+    NoRollback,
+    OSError,
+    ValueError,
+    ledger.LedgerDamaged,
+    snapshot.SnapshotDamaged,
+)
+
+
+def take_lock(params: dict[str, Any], home: Path, now: datetime) -> dict[str, Any] | None:
+    """Take the lock; returns its holder when another run has it."""
+    attempt = lock.acquire(
+        str(home / environment.LOCK),
+        params["owner"],
+        params["host"],
+        params["run"],
+        params["lease"],
+        now,
+        gone=params["gone"],
+    )
+    if attempt.acquired:
+        return None
+    held = attempt.lock
+    return {
+        "host": held.host if held else "",
+        "run": held.run_id if held else "",
+        "explanation": attempt.explanation,
+    }
+
+
+def choose_configuration(
+    params: dict[str, Any], home: Path, history: History, check_mode: bool
+) -> tuple[str, snapshot.Configuration, dict[str, Any] | None]:
+    """What is asked for, with its hash: the configuration given, or the one a rollback's release ran with."""
+    if params["kind"] == "rollback":
+        target = history.rollback_target(params["version"] or None)
+        return target["config"], snapshot.read(str(home), target["config"]), target
+    asked = wanted.configuration(params["configuration"], params["secrets"])
+    key = b""
+    if not check_mode or (home / "config.key").exists():
+        key = snapshot.load_or_create_key(str(home))
+    return snapshot.config_hash(asked.public, asked.secrets, key), asked, None
+
+
+def report(
+    params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool
+) -> dict[str, Any]:
+    """All that the phases after this one need to know; undoes an interrupted run's leftovers first."""
+    path = str(home / environment.LEDGER)
+    entries = ledger.read(path)
+    history = History(entries)
+    live = history.live()
+    config, asked, target = choose_configuration(params, home, history, check_mode)
+    running = environment.kept(home, live)
+    ours = environment.containers(engine, params["app"], params["environment"])
+    reconciled: list[str] = []
+    if not check_mode:
+        reconciled = environment.reconcile(engine, ours, live, asked.public["stop_timeout"])
+        if reconciled:
+            ledger.append(path, "aborted", {"run": params["run"], "reconciled": reconciled})
+            ours = environment.containers(engine, params["app"], params["environment"])
+    serving = environment.live_container(ours, live)
+    address, number = str(asked.public["bind"]), int(asked.public["port"])
+    return {
+        "home": str(home),
+        "run": {"id": params["run"], "owner": params["owner"], "started": run.started(params["run"])},
+        "live": live,
+        "live_spec": running.public if running else None,
+        "serving": serving if serving and serving["running"] else None,
+        "config": config,
+        "config_diff": snapshot.diff_keys(running, asked),
+        "target": target,
+        "approvals": environment.approvals(entries, history, params["environment"], now),
+        "digests": environment.digests(engine, params["image"]),
+        "disk": host.disk(engine.info()["DockerRootDir"]),
+        "port": {"address": address, **environment.port(engine, address, number, ours)},
+        "engine": {"version": engine.version()["Version"]},
+        "reconciled": reconciled,
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "app": {"type": "str", "required": True},
+            "environment": {"type": "str", "required": True},
+            "image": {"type": "str", "required": True},
+            "kind": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
+            "version": {"type": "str", "default": ""},
+            "configuration": {"type": "dict", "required": True},
+            "secrets": {"type": "json", "required": True, "no_log": True},
+            "lease": {"type": "int", "default": 900},
+            "owner": {"type": "str"},
+            "host": {"type": "str"},
+            "run": {"type": "str"},
+            "gone": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    home = environment.home(params["directory"], params["app"], params["environment"])
+    now = datetime.now(timezone.utc)
+    locked = False
+    try:
+        if not module.check_mode:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            holder = take_lock(params, home, now)
+            if holder:
+                module.fail_json(
+                    msg=f"{params['environment']} is being deployed already: the lock is {holder['explanation']}. "
+                    "Wait for it, then run the same command again.",
+                    holder=holder,
+                )
+            locked = True
+        found = report(params, home, Engine(), now, module.check_mode)
+    except REFUSALS as error:
+        if locked:
+            lock.release(str(home / environment.LOCK), params["run"])
+        module.fail_json(msg=f"{str(error).rstrip('.')}.")
+        return
+    live = found["live"]
+    module.exit_json(
+        changed=False,
+        story=f"{params['environment']} locked; live is {live['version'] if live else 'nothing yet'}"
+        + (f"; reconciled: {', '.join(found['reconciled'])}" if found["reconciled"] else ""),
+        **found,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ledger_entry
+short_description: Add an entry to an environment's ledger
+description:
+  - Verifies the ledger's hash chain and adds one entry, atomically and durably.
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+options:
+  directory:
+    description: Folder of the environment's state. It is created when it is missing.
+    type: path
+    required: true
+  event:
+    description: What happened.
+    type: str
+    choices: [deployed, failed, approved, aborted]
+    required: true
+  fields:
+    description: What belongs to the event. Never a secret.
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Verifies the ledger and adds nothing.
+  diff_mode:
+    support: none
+    description: A ledger only grows.
+"""
+
+EXAMPLES = r"""
+- name: Record the deployment
+  slipway.core.ledger_entry:
+    directory: /var/lib/slipway/myapp-staging
+    event: deployed
+    fields: {version: 1.0.42, digest: "sha256:…", config: 0123456789abcdef}
+"""
+
+RETURN = r"""
+entry:
+  description: The entry as it is in the ledger.
+  returned: changed
+  type: dict
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import environment, history, ledger
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "event": {
+                "type": "str",
+                "required": True,
+                "choices": ["deployed", "failed", "approved", "aborted"],
+            },
+            "fields": {"type": "dict", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    directory, event, fields = (module.params[name] for name in ("directory", "event", "fields"))
+    path = Path(directory) / environment.LEDGER
+    try:
+        history.check_fields(event, fields)
+        if module.check_mode:
+            ledger.read(str(path))
+            module.exit_json(changed=True)
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        entry = ledger.append(str(path), event, fields)
+    except (ValueError, OSError, ledger.LedgerDamaged) as error:
+        module.fail_json(msg=f"{str(error).rstrip('.')}.")
+        return
+    module.exit_json(changed=True, entry=entry, story=f"ledger entry {entry['seq']}: {event}")
+
+
+if __name__ == "__main__":
+    main()

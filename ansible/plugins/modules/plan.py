@@ -1,0 +1,45 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: plan
+short_description: Compare what is asked for with what is live
+description:
+  - Tells whether a deployment has anything to do, and shows with C(--diff) what will change. Runs on the
+    controller.
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+options:
+  release:
+    description: Version and digest of the release.
+    type: dict
+    required: true
+  opened:
+    description: What M(slipway.core.environment_open) reported.
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Says C(changed) in check mode when a deployment would happen.
+  diff_mode:
+    support: full
+    description: Version, digest and configuration, never the value of a secret.
+"""
+
+EXAMPLES = r"""
+- name: Is there anything to do
+  slipway.core.plan:
+    release: "{{ found.release }}"
+    opened: "{{ opened }}"
+  register: plan
+"""
+
+RETURN = r"""
+unchanged:
+  description: Whether the release is live with this configuration and its container runs.
+  returned: success
+  type: bool
+"""

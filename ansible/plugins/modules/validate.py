@@ -1,0 +1,50 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: validate
+short_description: Refuse bad input before any host is touched
+description:
+  - Checks the environment and version given on the command line, and every variable of the inventory that
+    carries a prefix of this collection's roles against their argument specs.
+  - An unknown variable, which Ansible would silently ignore, is refused with the name it was probably meant
+    to have. Runs on the controller.
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+options:
+  verb:
+    description: The playbook that is being run, for the messages.
+    type: str
+    required: true
+  env:
+    description: The environment to run on. Left out for verbs that need none.
+    type: str
+  version:
+    description: A version such as V(1.0.42). Empty for the verb's default.
+    type: str
+  options:
+    description: Names of the extra variables this verb takes, against which typing errors are found.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Nothing is changed.
+"""
+
+EXAMPLES = r"""
+- name: Validate | The input is sound
+  slipway.core.validate:
+    verb: deploy.yml
+    env: "{{ env | default('') }}"
+    version: "{{ version | default('') }}"
+    options: [env, version]
+"""
+
+RETURN = r""" # """
