@@ -1,0 +1,49 @@
+"""Everything that proves the project: lint, unit tests, molecule, integration tests.
+
+``python -m tools.check [lint|unit|molecule|integration …]`` runs only the parts named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tools.steps import Step, run, summary
+
+LAB = {"ANSIBLE_INVENTORY": "inventory/lab", "SLIPWAY_LAB": "test"}
+PYTHON = ["app", "ansible/plugins", "bench", "lab", "molecule", "tests", "tools"]
+TYPED = ["app", "bench", "lab", "tools", "-p", "ansible_collections.slipway.core.plugins"]
+
+PARTS: dict[str, list[Step]] = {
+    "lint": [
+        Step("Lint: YAML", ["yamllint", "--strict", "."]),
+        Step("Lint: Ansible, profile production", ["ansible-lint", "--offline", "--profile", "production"]),
+        Step("Lint: Python", ["ruff", "check", *PYTHON]),
+        Step("Lint: Python types", ["mypy", *TYPED], {"MYPYPATH": "collections"}),
+        Step("Lint: Dockerfiles", ["hadolint", "Dockerfile"]),
+    ],
+    "unit": [Step("Unit tests", ["pytest", "tests/unit"])],
+    "molecule": [
+        Step("Lab for the tests", ["ansible-playbook", "lab/up.yml"], LAB),
+        Step("Molecule", ["python", "-m", "tools.scenarios"], LAB),
+    ],
+    "integration": [
+        Step("Lab for the tests", ["ansible-playbook", "lab/up.yml"], LAB),
+        Step("Integration tests", ["pytest", "tests/integration"], LAB),
+    ],
+}
+
+
+def main() -> int:
+    """Run the parts named on the command line, all by default; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[], metavar="|".join(PARTS))
+    wanted = parser.parse_args().parts or list(PARTS)
+    steps = list(dict.fromkeys(id(step) for part in wanted for step in PARTS[part]))
+    by_id = {id(step): step for part in wanted for step in PARTS[part]}
+    plan = [by_id[key] for key in steps]
+    return summary(run(plan, keep_going=True), len(plan))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
