@@ -52,7 +52,10 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.vars import load_extra_vars
 from ansible.parsing.dataloader import DataLoader
 
-QUIET_ACTIONS = frozenset({"meta", "ansible.builtin.meta"})
+QUIET_ACTIONS = frozenset(
+    f"ansible.builtin.{action}"
+    for action in ("import_role", "import_tasks", "include_role", "include_tasks", "meta", "set_fact")
+) | {"ansible.builtin.validate_argument_spec", "meta"}
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -60,6 +63,14 @@ def split_name(name: str) -> tuple[str, str]:
     text = name.rsplit(" : ", 1)[-1]
     phase, bar, rest = text.partition(" | ")
     return (phase.strip().lower(), rest.strip()) if bar else ("", text.strip())
+
+
+def failure_message(content: dict[str, Any]) -> str:
+    """Why a task failed; of a loop, why its first failed item did."""
+    for item in content.get("results") or []:
+        if "exception" in item and item.get("msg"):
+            return str(item["msg"])
+    return str(content.get("msg") or "failed without a message")
 
 
 class CallbackModule(DefaultCallback):
@@ -74,6 +85,7 @@ class CallbackModule(DefaultCallback):
         self._start = time.monotonic()
         self._step = self._start
         self._task_name = ""
+        self._last_message = ""
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._bare = self._wants_bare_output()
@@ -169,7 +181,7 @@ class CallbackModule(DefaultCallback):
             with self._lock:
                 self._display.display(str(content["say"]))
             return
-        if content.get("quiet"):
+        if result.task.action in QUIET_ACTIONS:
             return
         if content.get("changed"):
             self._say(result, "changed", C.COLOR_CHANGED)
@@ -182,11 +194,10 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         content = result.result
         self._emit(result, "failed")
-        message = content.get("msg") or content.get("censored") or "failed without a message"
-        if "failure" in content:
-            with self._lock:
-                self._display.display(str(message), color=C.COLOR_ERROR, stderr=self._bare)
+        message = failure_message(content)
+        if message == self._last_message:
             return
+        self._last_message = message
         self._say(result, "failed", C.COLOR_ERROR)
         if not content.get("censored"):
             self._display.display(f"         ✗ {message}", color=C.COLOR_ERROR, stderr=self._bare)
@@ -205,9 +216,16 @@ class CallbackModule(DefaultCallback):
             stderr=self._bare,
         )
 
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        """A loop is one step."""
+
+    v2_runner_item_on_failed = v2_runner_item_on_ok
+    v2_runner_item_on_skipped = v2_runner_item_on_ok
+
     def v2_on_file_diff(self, result: Any) -> None:
-        if not self._bare:
-            super().v2_on_file_diff(result)
+        for content in result.result.get("results") or [result.result]:
+            if content.get("diff"):
+                self._line(self._get_diff(content["diff"]).rstrip())
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._done.set()

@@ -89,7 +89,7 @@ class Engine:
     def container(self, name: str) -> dict[str, Any] | None:
         """One container as the Engine inspects it, or None when there is none of that name or id."""
         try:
-            return dict(self._json("GET", f"/containers/{quote(name)}/json"))
+            return dict(self._json("GET", f"/containers/{_path(name)}/json"))
         except EngineError as error:
             if error.status == 404:
                 return None
@@ -97,23 +97,23 @@ class Engine:
 
     def start(self, name: str) -> None:
         """Start a container; one that runs already is left alone."""
-        self._call("POST", f"/containers/{quote(name)}/start")
+        self._call("POST", f"/containers/{_path(name)}/start")
 
     def stop(self, name: str, grace: int) -> None:
         """Stop a container: its stop signal, then SIGKILL after ``grace`` seconds."""
-        self._call("POST", f"/containers/{quote(name)}/stop?t={grace}", timeout=self._timeout + grace)
+        self._call("POST", f"/containers/{_path(name)}/stop?t={grace}", timeout=self._timeout + grace)
 
     def remove(self, name: str) -> None:
         """Remove a container with its anonymous volumes, killing it if it runs; a missing one is fine."""
         try:
-            self._call("DELETE", f"/containers/{quote(name)}?force=1&v=1")
+            self._call("DELETE", f"/containers/{_path(name)}?force=1&v=1")
         except EngineError as error:
             if error.status != 404:
                 raise
 
     def logs(self, name: str, lines: int) -> list[str]:
         """The last lines a container wrote to stdout and stderr."""
-        raw = self._call("GET", f"/containers/{quote(name)}/logs?stdout=1&stderr=1&tail={lines}")
+        raw = self._call("GET", f"/containers/{_path(name)}/logs?stdout=1&stderr=1&tail={lines}")
         return demultiplex(raw).decode("utf-8", "replace").splitlines()
 
     def images(self, repository: str) -> list[dict[str, Any]]:
@@ -133,6 +133,11 @@ class Engine:
                 return False
             raise
         return True
+
+
+def _path(name: str) -> str:
+    """A container's name or id in a path; inspections give names with a slash before them."""
+    return quote(name.lstrip("/"), safe="")
 
 
 def demultiplex(raw: bytes) -> bytes:

@@ -47,7 +47,8 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _story(facts: dict[str, Any], entry: dict[str, Any], container: dict[str, Any]) -> list[str]:
     env, version = facts["env"], entry["version"]
-    lines = [f"{version} was not deployed to {env} on {facts['host']}: {entry['phase']}: {entry['reason']}"]
+    failed = "was not deployed to" if facts["kind"] == "deploy" else "could not be restored in"
+    lines = [f"{version} {failed} {env} on {facts['host']}: {entry['phase']}: {entry['reason']}"]
     if container.get("exists"):
         state = "still running" if container["running"] else f"exited with code {container['exit_code']}"
         lines.append(f"  container:   {container['name']}, {state}")

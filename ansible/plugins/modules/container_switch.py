@@ -68,7 +68,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    stop, start, grace = (module.params[name] for name in ("stop", "start", "grace"))
+    stop, start = (module.params[name].lstrip("/") for name in ("stop", "start"))
+    grace = module.params["grace"]
     engine = Engine()
     try:
         stopping = is_running(engine, stop)

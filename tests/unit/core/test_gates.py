@@ -1,0 +1,68 @@
+"""The gates of production."""
+
+import pytest
+from ansible_collections.slipway.core.plugins.module_utils.gates import Refused, approval, promotable
+
+A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+
+
+def entry(version="1.0.42", digest=A):
+    return {"version": version, "build": 42, "commit": "c", "digest": digest, "image": "r/app", "time": "t"}
+
+
+def staging(live=None, verified=None):
+    return {"live": live, "verified": verified}
+
+
+def test_what_is_live_in_staging_is_promoted_by_default():
+    assert promotable([staging(live=entry())], "")["digest"] == A
+
+
+def test_a_version_is_promoted_with_the_digest_staging_verified():
+    assert promotable([staging(live=entry("1.0.43", B), verified=entry())], "1.0.42")["digest"] == A
+
+
+def test_an_unverified_version_is_refused_with_the_command_that_verifies_it():
+    with pytest.raises(Refused, match=r"never verified in staging.*-e env=staging -e version=1\.0\.43"):
+        promotable([staging(live=entry())], "1.0.43")
+
+
+def test_an_empty_staging_has_nothing_to_promote():
+    with pytest.raises(Refused, match="Nothing is verified in staging yet"):
+        promotable([staging()], "")
+
+
+def test_no_staging_host_at_all_has_nothing_to_promote():
+    with pytest.raises(Refused):
+        promotable([], "")
+
+
+def test_every_staging_host_must_have_verified_it():
+    with pytest.raises(Refused, match="never verified"):
+        promotable([staging(verified=entry()), staging()], "1.0.42")
+
+
+def test_staging_hosts_that_disagree_are_refused():
+    with pytest.raises(Refused, match="different releases"):
+        promotable([staging(live=entry()), staging(live=entry(digest=B))], "")
+
+
+def test_a_valid_approval_opens_the_gate_and_is_named():
+    assert approval(entry(), {A: {"valid": True, "seq": 7, "explanation": "ok"}}) == 7
+
+
+def test_without_approval_the_next_command_is_named():
+    with pytest.raises(Refused, match=r"is not approved for production: run .*approve\.yml -e version=1\.0\.42"):
+        approval(entry(), {})
+
+
+def test_an_approval_for_another_digest_does_not_count_and_is_mentioned():
+    other = {B: {"valid": True, "seq": 7, "explanation": "the approval by ann (entry 7) is valid"}}
+    with pytest.raises(Refused, match=r"another digest: the approval by ann"):
+        approval(entry(), other)
+
+
+def test_an_expired_approval_says_so():
+    expired = {A: {"valid": False, "seq": 7, "explanation": "the approval by ann (entry 7) expired at noon"}}
+    with pytest.raises(Refused, match="needs a new approval, because .* expired at noon"):
+        approval(entry(), expired)
