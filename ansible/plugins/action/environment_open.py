@@ -6,8 +6,9 @@ import getpass
 import os
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.core.plugins.module_utils import run
+
+from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):

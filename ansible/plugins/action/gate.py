@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.core.plugins.module_utils import gates
+
+from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):

@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.core.plugins.module_utils.probe import SOURCES, Expectation, judge
+
+from ansible.plugins.action import ActionBase
 
 EVIDENCE_PROBES = 5
 BODY_CHARACTERS = 300
@@ -54,9 +55,7 @@ class ActionModule(ActionBase):
 
     def _watch(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         check = args["check"]
-        health = Expectation(
-            tuple(check["statuses"]), args["version"], check["version_source"], check["version_key"]
-        )
+        health = Expectation(tuple(check["statuses"]), args["version"], check["version_source"], check["version_key"])
         paths = [(check["path"], health), *((path, SMOKE) for path in check["smoke_paths"])]
         started = time.monotonic()
         probes: list[dict[str, Any]] = []
@@ -130,9 +129,7 @@ class ActionModule(ActionBase):
         return f"its container exited with code {state.get('exit_code')}{memory}"
 
     @staticmethod
-    def _verdict(
-        args: dict[str, Any], probes: list[dict[str, Any]], elapsed: float, trouble: str
-    ) -> dict[str, Any]:
+    def _verdict(args: dict[str, Any], probes: list[dict[str, Any]], elapsed: float, trouble: str) -> dict[str, Any]:
         last = probes[-1]
         url = args["url"].rstrip("/")
         result: dict[str, Any] = {
@@ -149,6 +146,5 @@ class ActionModule(ActionBase):
         return {
             **result,
             "failed": not args["tolerate"],
-            "msg": f"{url}{last['path']} is not healthy: {trouble}; "
-            f"the last of {len(probes)} probes: {answer}",
+            "msg": f"{url}{last['path']} is not healthy: {trouble}; the last of {len(probes)} probes: {answer}",
         }

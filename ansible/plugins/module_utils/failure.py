@@ -37,7 +37,10 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         "commit": release.get("commit"),
         "phase": phase,
         "reason": reason,
-        "evidence": {"exit_code": None if container.get("running") else container.get("exit_code"), "logs": logs},
+        "evidence": {
+            "exit_code": None if container.get("running") else container.get("exit_code"),
+            "logs": logs,
+        },
         "serving": serving,
     }
     if phase in BEFORE_THE_ATTEMPT:

@@ -48,4 +48,6 @@ def approval(release: dict[str, Any], approvals: dict[str, Any]) -> int:
         raise Refused(f"{release['version']} needs a new approval, because {known['explanation']}: run {approve}.")
     others = [entry["explanation"] for entry in approvals.values() if entry["valid"]]
     hint = f" (there is one for another digest: {others[0]})" if others else ""
-    raise Refused(f"{release['version']} ({release['digest'][:19]}) is not approved for production{hint}: run {approve}.")
+    raise Refused(
+        f"{release['version']} ({release['digest'][:19]}) is not approved for production{hint}: run {approve}."
+    )

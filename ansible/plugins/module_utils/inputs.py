@@ -68,9 +68,7 @@ def value_problems(values: Mapping[str, Any]) -> list[str]:
         if name in values and int(values[name]) < 1:
             problems.append(f"{name} is {values[name]}, and has to be at least 1")
     if "deploy_name" in values and not NAME.match(str(values["deploy_name"])):
-        problems.append(
-            f"deploy_name is {values['deploy_name']!r}: use small letters, digits, '.', '_' and '-'"
-        )
+        problems.append(f"deploy_name is {values['deploy_name']!r}: use small letters, digits, '.', '_' and '-'")
     image = values.get("release_image")
     if image is not None and not IMAGE.match(str(image)):
         problems.append(

@@ -115,14 +115,16 @@ def approval_request(release: dict[str, Any], staging: dict[str, Any], live: Any
     """What a person is asked to approve: release, commits since production's, and staging's evidence."""
     verified = staging["verified"] or staging["live"]
     probes = [probe for place in (verified.get("evidence") or {}).values() for probe in place or []]
+    replaced = f"{live['version']} ({live['digest'][:DIGEST_CHARACTERS]})" if live else "nothing yet"
+    passed = sum(not probe["trouble"] for probe in probes)
     lines = [
         f"{release['version']} for production",
         f"  digest    {release['digest']}",
         f"  image     {release['image']}",
         f"  commit    {release['commit'] or 'unknown'}",
-        f"  replaces  {live['version'] + ' (' + live['digest'][:DIGEST_CHARACTERS] + ')' if live else 'nothing yet'}",
-        f"  staging   verified {_when(verified['time'])} UTC in {verified.get('duration')} s, by {verified.get('actor')}: "
-        f"{len(probes)} health checks kept, {sum(not probe['trouble'] for probe in probes)} of them passed",
+        f"  replaces  {replaced}",
+        f"  staging   verified {_when(verified['time'])} UTC in {verified.get('duration')} s, "
+        f"by {verified.get('actor')}; {passed} of its last {len(probes)} health checks passed",
         f"  commits   {len(commits) if commits else 'not known in this clone'}",
     ]
     return "\n".join([*lines, *(f"    {commit}" for commit in commits)])

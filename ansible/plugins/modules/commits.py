@@ -64,7 +64,16 @@ def main() -> None:
     )
     repository, since, until = (module.params[name] for name in ("repository", "since", "until"))
     reach = f"{since}..{until}" if since else until
-    command = ["git", "-C", repository, "log", "--max-count=20", "--format=%h %an: %s", "--end-of-options", reach]
+    command = [
+        "git",
+        "-C",
+        repository,
+        "log",
+        "--max-count=20",
+        "--format=%h %an: %s",
+        "--end-of-options",
+        reach,
+    ]
     code, out, _err = module.run_command(command)
     module.exit_json(changed=False, commits=out.splitlines() if code == 0 else [])
 

@@ -101,9 +101,7 @@ def main() -> None:
         if module.params["configuration"] is not None:
             asked = wanted.configuration(module.params["configuration"], module.params["secrets"])
             uid, gid = owner(asked.public["user"])
-            changed = snapshot.write(
-                directory, config, asked.public, asked.secrets_env, asked.secret_files, uid, gid
-            )
+            changed = snapshot.write(directory, config, asked.public, asked.secrets_env, asked.secret_files, uid, gid)
         kept = snapshot.read(directory, config)
     except (ValueError, OSError, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=f"{str(error).rstrip('.')}.")

@@ -145,9 +145,7 @@ def main() -> None:
         environment=params["environment"],
         live=live,
         live_spec=running.public if running else None,
-        approvals=environment.approvals(
-            entries, history, params["environment"], datetime.now(timezone.utc)
-        ),
+        approvals=environment.approvals(entries, history, params["environment"], datetime.now(timezone.utc)),
         verified=verified,
         serving=serving,
         others=[container["name"] for container in ours if container is not serving],

@@ -165,7 +165,6 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
 
-
 REFUSALS = (
     EngineError,
     NoRollback,
@@ -211,9 +210,7 @@ def choose_configuration(
     return snapshot.config_hash(asked.public, asked.secrets, key), asked, None
 
 
-def report(
-    params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool
-) -> dict[str, Any]:
+def report(params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool) -> dict[str, Any]:
     """All that the phases after this one need to know; undoes an interrupted run's leftovers first."""
     path = str(home / environment.LEDGER)
     entries = ledger.read(path)

@@ -42,13 +42,19 @@ def test_secrets_are_hidden_in_text_and_ledger():
 
 def test_each_line_of_a_secret_with_several_lines_is_hidden():
     key = "-----BEGIN-----\nkey-material\n-----END-----"
-    report = failure.report(facts(secrets=[key], container={"exists": True, "running": True, "name": "n", "logs": ["key-material"]}))
+    report = failure.report(
+        facts(secrets=[key], container={"exists": True, "running": True, "name": "n", "logs": ["key-material"]})
+    )
     assert "key-material" not in str(report)
 
 
 def test_a_refusal_is_one_sentence():
     report = failure.report(
-        facts(task="slipway.core.deploy : Preflight | The disk has room", result={"msg": "No room."}, container={})
+        facts(
+            task="slipway.core.deploy : Preflight | The disk has room",
+            result={"msg": "No room."},
+            container={},
+        )
     )
     assert report["text"] == "No room."
 

@@ -64,5 +64,5 @@ def test_an_approval_for_another_digest_does_not_count_and_is_mentioned():
 
 def test_an_expired_approval_says_so():
     expired = {A: {"valid": False, "seq": 7, "explanation": "the approval by ann (entry 7) expired at noon"}}
-    with pytest.raises(Refused, match="needs a new approval, because .* expired at noon"):
+    with pytest.raises(Refused, match=r"needs a new approval, because .* expired at noon"):
         approval(entry(), expired)

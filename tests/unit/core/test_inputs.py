@@ -66,6 +66,9 @@ def test_a_value_that_cannot_work_is_refused_in_one_sentence(values, says):
 
 
 def test_good_values_pass():
-    assert inputs.value_problems(
-        {"deploy_port": 8080, "release_image": "10.0.0.2:5000/team/app", "deploy_health_path": "/health"}
-    ) == []
+    assert (
+        inputs.value_problems(
+            {"deploy_port": 8080, "release_image": "10.0.0.2:5000/team/app", "deploy_health_path": "/health"}
+        )
+        == []
+    )
