@@ -79,9 +79,7 @@ def certificates(folder: Path, instance: str, address: ipaddress.IPv4Address) ->
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(address)]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     write(folder / "ca.crt", ca.public_bytes(Encoding.PEM), PUBLIC)
@@ -94,9 +92,7 @@ def registry_login(folder: Path, registry: str, user: str) -> None:
     write(folder / "registry_password", f"{password}\n".encode(), SECRET)
     login = base64.b64encode(f"{user}:{password}".encode()).decode()
     (folder / "docker").mkdir(mode=0o700, exist_ok=True)
-    write(
-        folder / "docker" / "config.json", json.dumps({"auths": {registry: {"auth": login}}}).encode(), SECRET
-    )
+    write(folder / "docker" / "config.json", json.dumps({"auths": {registry: {"auth": login}}}).encode(), SECRET)
 
 
 def make(folder: Path, registry: str, user: str, ssh_ports: list[int]) -> None:
@@ -118,9 +114,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help=".lab/<instance>")
     parser.add_argument("--registry", required=True, help="address:port of the registry")
     parser.add_argument("--user", required=True, help="the registry's login")
-    parser.add_argument(
-        "--ssh-port", type=int, action="append", required=True, help="repeat for each machine"
-    )
+    parser.add_argument("--ssh-port", type=int, action="append", required=True, help="repeat for each machine")
     arguments = parser.parse_args()
     make(arguments.folder, arguments.registry, arguments.user, arguments.ssh_port)
 

@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup environment demo test test-unit lint bench clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-11s %s\n", $$1, $$2 }'
+
+setup: ## Install uv, the locked environment and, if it is missing and we are root, Docker Engine
+	@python3 -m tools.bootstrap
+
+environment: ## Install uv and the locked environment only
+	@python3 -m tools.bootstrap environment
+
+demo: setup ## Start the lab and run the main job: build, staging, approval, production
+	@.venv/bin/python -m tools.demo
+
+test: setup ## Lint, unit tests, molecule and integration tests
+	@.venv/bin/python -m tools.check
+
+test-unit: environment ## Unit tests only
+	@.venv/bin/python -m tools.check unit
+
+lint: environment ## Linters and type checks only
+	@.venv/bin/python -m tools.check lint
+
+bench: setup ## Measure a deployment, an unchanged one and a rollback
+	@.venv/bin/python -m bench
+
+clean: ## Remove the lab and everything else that these targets made, except installed packages
+	@python3 -m tools.clean

@@ -1,0 +1,127 @@
+"""Make everything ready: uv, the locked environment in .venv, Docker Engine.
+
+``python3 -m tools.bootstrap [environment]`` needs Python 3.9 or later and nothing else. Run again, it does only
+what is missing; with ``environment`` it leaves Docker alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools import engine, packages
+from tools.child import ROOT, SetupError, run, say
+
+UV_VERSION = "0.13.9"
+CACHE = ROOT / ".cache"
+UV_HOME = CACHE / "uv"
+UV = UV_HOME / "bin" / "uv"
+VENV = ROOT / ".venv"
+STAMP = CACHE / "environment"
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+OLDEST, NEWEST = (3, 12), (3, 14)
+
+
+def certificates() -> dict[str, str]:
+    """Environment variables that make pip and uv trust the system's authorities, a private one included."""
+    if not CA_BUNDLE.is_file():
+        return {}
+    return {
+        "REQUESTS_CA_BUNDLE": os.environ.get("REQUESTS_CA_BUNDLE", str(CA_BUNDLE)),
+        "UV_SYSTEM_CERTS": "1",
+    }
+
+
+def ensure_uv() -> None:
+    """Install the pinned uv with pip, which knows the machine's package index, into a folder of its own."""
+    if list(UV_HOME.glob(f"lib/python*/site-packages/uv-{UV_VERSION}.dist-info")):
+        return
+    probe = subprocess.run([sys.executable, "-c", "import ensurepip"], capture_output=True, check=False)
+    if probe.returncode != 0:
+        packages.install("Python's venv", ["python3-venv"])
+    run("Make a place for uv", [sys.executable, "-m", "venv", "--clear", str(UV_HOME)])
+    pip = [str(UV_HOME / "bin" / "pip"), "install", "--disable-pip-version-check", f"uv=={UV_VERSION}"]
+    run(f"Install uv {UV_VERSION}", pip, certificates(), "Check that pip can reach a package index.")
+
+
+def interpreter_version(python: Path) -> tuple[int, int]:
+    """The version of an interpreter, by running it; (0, 0) if it does not run."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        answer = subprocess.run([str(python), "-c", code], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return (0, 0)
+    match = re.fullmatch(r"(\d+)\.(\d+)", answer.stdout.strip())
+    return (int(match[1]), int(match[2])) if match and answer.returncode == 0 else (0, 0)
+
+
+def interpreter_candidates(path: str) -> list[Path]:
+    """Files on PATH that may be an interpreter we can use.
+
+    A version manager puts a folder named ``shims`` on PATH, whose programs may refuse to run although the
+    interpreter is there: those beside it count as well.
+    """
+    found = []
+    for folder in map(Path, filter(None, path.split(os.pathsep))):
+        found += [folder / f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
+        found.append(folder / "python3")
+        if folder.name == "shims":
+            found += sorted(folder.parent.glob("versions/*/bin/python3"))
+    return [python for python in found if os.access(python, os.X_OK) and VENV not in python.parents]
+
+
+def find_interpreter(path: str) -> Path | None:
+    """The newest interpreter on PATH that runs and that the project supports; None if there is none."""
+    versions = {python: interpreter_version(python) for python in interpreter_candidates(path)}
+    usable = [python for python, version in versions.items() if OLDEST <= version <= NEWEST]
+    return max(usable, key=lambda python: versions[python], default=None)
+
+
+def fingerprint() -> str:
+    """What the environment is made from, as a hash."""
+    wanted = hashlib.sha256(UV_VERSION.encode())
+    for name in ("pyproject.toml", "uv.lock"):
+        wanted.update((ROOT / name).read_bytes())
+    return wanted.hexdigest()
+
+
+def ensure_environment() -> None:
+    """Install the locked packages into .venv, unless a stamp says that they are there."""
+    wanted = fingerprint()
+    python = VENV / "bin" / "python"
+    if STAMP.is_file() and STAMP.read_text() == wanted and interpreter_version(python) != (0, 0):
+        return
+    ensure_uv()
+    command = [str(UV), "sync", "--frozen"]
+    if "UV_PYTHON" not in os.environ:
+        interpreter = find_interpreter(os.environ.get("PATH", ""))
+        say(f"Python: {interpreter or 'none of 3.12 to 3.14 found here, so uv fetches one'}")
+        command += ["--python", str(interpreter)] if interpreter else []
+    advice = "Install Python 3.12, 3.13 or 3.14 if uv could fetch none, else check the package index."
+    run("Install the locked environment into .venv", command, certificates(), advice)
+    STAMP.write_text(wanted)
+
+
+def main() -> int:
+    """Set everything up; returns the exit code."""
+    try:
+        if not shutil.which("ssh"):
+            packages.install("the SSH client", ["openssh-client"])
+        ensure_environment()
+        ready = ".venv from uv.lock"
+        if sys.argv[1:] != ["environment"]:
+            ready += f", Docker Engine {engine.ensure()}"
+    except SetupError as error:
+        print(f"✗ {error}", file=sys.stderr)
+        return 1
+    say(f"Ready: {ready}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
