@@ -72,7 +72,7 @@ def interpreter_candidates(path: str) -> list[Path]:
         found.append(folder / "python3")
         if folder.name == "shims":
             found += sorted(folder.parent.glob("versions/*/bin/python3"))
-    return [python for python in found if os.access(python, os.X_OK) and VENV not in python.parents]
+    return [python for python in found if os.access(python, os.X_OK)]
 
 
 def find_interpreter(path: str) -> Path | None:
@@ -99,7 +99,7 @@ def ensure_environment() -> None:
     ensure_uv()
     command = [str(UV), "sync", "--frozen"]
     if "UV_PYTHON" not in os.environ:
-        interpreter = find_interpreter(os.environ.get("PATH", ""))
+        interpreter = find_interpreter(os.environ["PATH"])
         say(f"Python: {interpreter or 'none of 3.12 to 3.14 found here, so uv fetches one'}")
         command += ["--python", str(interpreter)] if interpreter else []
     advice = "Install Python 3.12, 3.13 or 3.14 if uv could fetch none, else check the package index."
@@ -107,8 +107,14 @@ def ensure_environment() -> None:
     STAMP.write_text(wanted)
 
 
+def path_without_environment(path: str) -> str:
+    """PATH without .venv, which an activated environment puts there and which must not be made from itself."""
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if Path(folder) != VENV / "bin")
+
+
 def main() -> int:
     """Set everything up; returns the exit code."""
+    os.environ["PATH"] = path_without_environment(os.environ.get("PATH", ""))
     try:
         if not shutil.which("ssh"):
             packages.install("the SSH client", ["openssh-client"])

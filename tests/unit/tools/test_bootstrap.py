@@ -52,6 +52,11 @@ def test_interpreter_that_does_not_run_has_no_version(program: MakeProgram, comm
     assert bootstrap.interpreter_version(program("python3", commands)) == (0, 0)
 
 
+def test_activated_environment_is_no_candidate() -> None:
+    path = os.pathsep.join([str(bootstrap.VENV / "bin"), "/usr/bin"])
+    assert bootstrap.path_without_environment(path) == "/usr/bin"
+
+
 def test_missing_interpreter_has_no_version(tmp_path: Path) -> None:
     assert bootstrap.interpreter_version(tmp_path / "absent") == (0, 0)
 
