@@ -23,6 +23,7 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 USERNAME, PASSWORD, TOKEN = "robot", "päss:word", "a-token"
+LOGIN = "Basic " + base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
 REPOSITORY = "team/myapp"
 PAGE = 2
 
@@ -35,7 +36,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     """A self-signed certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fake registry")])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -78,8 +79,7 @@ class FakeRegistry:
         class Handler(_Handler):
             fake = registry
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _QuietServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
@@ -116,6 +116,14 @@ class FakeRegistry:
         return self.add_manifest(document, *tags)
 
 
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are part of the tests."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     fake: FakeRegistry
     protocol_version = "HTTP/1.1"
@@ -132,10 +140,6 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _may(self) -> bool:
-        basic = "Basic " + base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
-        return self.headers.get("Authorization") in ((f"Bearer {TOKEN}",) if self.fake.tokens else (basic,))
-
     def _handle(self) -> None:
         fake, parts = self.fake, urlsplit(self.path)
         fake.requests.append((self.command, parts.path))
@@ -145,10 +149,11 @@ class _Handler(BaseHTTPRequestHandler):
         if fake.status:
             self._answer(fake.status, b"{}")
         elif parts.path == "/token":
-            fake.tokens, tokens = False, fake.tokens
-            self._answer(*((200, json.dumps({"token": TOKEN}).encode()) if self._may() else (401, b"{}")))
-            fake.tokens = tokens
-        elif not self._may():
+            if self.headers.get("Authorization") == LOGIN:
+                self._answer(200, json.dumps({"token": TOKEN}).encode())
+            else:
+                self._answer(401, b"{}")
+        elif self.headers.get("Authorization") != (f"Bearer {TOKEN}" if fake.tokens else LOGIN):
             realm = f'Bearer realm="https://{fake.host}/token",service="fake",scope="repository:{REPOSITORY}:pull"'
             self._answer(401, b"{}", WWW_Authenticate=realm if fake.tokens else 'Basic realm="fake"')
         else:

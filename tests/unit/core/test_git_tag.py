@@ -67,18 +67,16 @@ def test_a_note_reads_as_it_was_written() -> None:
     assert Note.parse(written.message()) == written
 
 
-def test_a_tag_is_annotated_signed_by_the_actor_and_pushed(folder: Path, remote: Path) -> None:
+def test_a_tag_is_annotated_in_the_name_of_the_actor_and_pushed(folder: Path, remote: Path) -> None:
     clone = Clone(str(folder))
 
     assert tag_release(clone, note(clone), str(remote), "Grace Hopper", dry=False) == (True, True)
 
     for place in (folder, remote):
-        said = git(place, "for-each-ref", "--format=%(objecttype) %(taggername) %(*objectname)%0a%(contents)")
-        assert said.splitlines()[0] == f"tag Grace Hopper {clone.head}" or place == folder
         content = git(place, "cat-file", "-p", "1.0.42")
         assert f"digest: {DIGEST}" in content
         assert "tagger Grace Hopper <Grace.Hopper@localhost>" in content
-    assert git(remote, "rev-parse", "1.0.42^{commit}") == clone.head
+        assert git(place, "rev-parse", "1.0.42^{commit}") == clone.head
 
 
 def test_a_tag_that_says_the_same_is_left_alone(folder: Path, remote: Path) -> None:

@@ -30,7 +30,8 @@ UNKNOWN = "sha256:" + "0" * 64
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return make_certificate(tmp_path_factory.mktemp("tls"))
+    pair: tuple[Path, Path] = make_certificate(tmp_path_factory.mktemp("tls"))
+    return pair
 
 
 @pytest.fixture

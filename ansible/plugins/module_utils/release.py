@@ -1,0 +1,77 @@
+"""The release record: what is known of one built image, from its labels and from the build that made it."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable
+
+from ansible_collections.slipway.core.plugins.module_utils.registry import (
+    Image,
+    NotFound,
+    Registry,
+    RegistryError,
+)
+from ansible_collections.slipway.core.plugins.module_utils.version import (
+    Version,
+    VersionError,
+    parse_version,
+    versions_in,
+)
+
+
+def record(repository: str, version: Version | None, image: Image, tags: Iterable[str]) -> dict[str, Any]:
+    """A release as JSON: ``version`` is none for an image that was asked for by digest and does not tell.
+
+    ``commit``, ``created`` and ``source`` are empty for an image without these labels. A commit that ends in
+    ``-dirty`` was built from a working tree with uncommitted changes.
+    """
+    return {
+        "version": str(version) if version else "",
+        "build": version.build if version else None,
+        "commit": image.label("revision"),
+        "digest": image.digest,
+        "image": repository,
+        "tags": list(tags),
+        "created": image.label("created"),
+        "source": image.label("source"),
+    }
+
+
+def resolve(registry: Registry, series: str, version: str, digest: str) -> dict[str, Any]:
+    """The release that a digest, else a version, else "the newest of the series" means.
+
+    :raises RegistryError: it cannot be found, or its tag and its label disagree.
+    :raises VersionError: ``version`` is none.
+    """
+    wanted = parse_version(version) if version else None
+    if not digest and not wanted:
+        wanted = _newest(registry, series)
+    image = registry.describe(digest or str(wanted))
+    labelled = _labelled_version(image)
+    if wanted and labelled and labelled.series == wanted.series and labelled != wanted:
+        raise RegistryError(
+            f"{registry.image}{'@' + digest if digest else f':{wanted}'} is no {wanted}, since its label "
+            f"says version {labelled}: ask for {labelled}, or make a new release with ansible-playbook "
+            "build.yml."
+        )
+    return record(registry.image, wanted or labelled, image, [] if digest else [str(wanted)])
+
+
+def _newest(registry: Registry, series: str) -> Version:
+    tags = registry.tags()
+    newest = next(iter(versions_in(tags, series)), None)
+    if newest:
+        return newest
+    others = versions_in(tags)[:3]
+    known = f"; it has {', '.join(map(str, others))} (see release_series)" if others else ""
+    raise NotFound(
+        f"{registry.image} has no release of series {series}{known}: make one with ansible-playbook "
+        "build.yml."
+    )
+
+
+def _labelled_version(image: Image) -> Version | None:
+    """The version in the image's label; none for another shape, which a base image may have left."""
+    try:
+        return parse_version(image.label("version"))
+    except VersionError:
+        return None
