@@ -6,6 +6,7 @@ from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import redact
 
+LOG_CHARACTERS = 240
 BEFORE_THE_ATTEMPT = ("lock", "resolve", "gate", "preflight", "pull", "")
 
 
@@ -27,7 +28,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
     phase = phase_of(facts["task"])
     reason = redact.hide(_sentence(facts["result"]), secrets)
     container = facts["container"] or {}
-    logs = [redact.hide(str(line), secrets) for line in container.get("logs") or []]
+    logs = [redact.hide(str(line), secrets)[:LOG_CHARACTERS] for line in container.get("logs") or []]
     release = facts["release"] or {}
     serving = _serving(facts["serving"] or {})
     entry = {
