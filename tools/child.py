@@ -60,4 +60,4 @@ def run(title: str, command: list[str], env: dict[str, str] | None = None, advic
 
 def _collect(child: subprocess.Popen[str], lines: collections.deque[str]) -> None:
     if child.stdout:
-        lines.extend(line.rstrip() for line in child.stdout if line.strip())
+        lines.extend(line.strip() for line in child.stdout if line.strip())

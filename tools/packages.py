@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -17,6 +18,12 @@ def available(package: str) -> bool:
     return found.returncode == 0
 
 
+@functools.cache
+def refresh() -> None:
+    """Fetch the package lists, once in a run."""
+    run("Refresh the package lists", ["apt-get", "update"], NONINTERACTIVE)
+
+
 def install(purpose: str, packages: list[str], optional: tuple[str, ...] = ()) -> None:
     """Install packages with apt-get, and those of ``optional`` that this release of the distribution has.
 
@@ -27,7 +34,7 @@ def install(purpose: str, packages: list[str], optional: tuple[str, ...] = ()) -
         raise SetupError(f"{purpose} is missing: install it with this system's package manager, then run this again.")
     if os.geteuid() != 0:
         raise SetupError(f"{purpose} is missing: run 'sudo {command}', then run this again.")
-    run("Refresh the package lists", ["apt-get", "update"], NONINTERACTIVE)
+    refresh()
     wanted = packages + [package for package in optional if available(package)]
     run(
         f"Install {purpose}",
