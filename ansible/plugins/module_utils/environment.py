@@ -33,7 +33,7 @@ def live_container(ours: list[dict[str, Any]], live: dict[str, Any] | None) -> d
     return None
 
 
-def reconcile(engine: Engine, ours: list[dict[str, Any]], live: dict[str, Any] | None, grace: int) -> list[str]:
+def reconcile(engine: Engine, ours: list[dict[str, Any]], live: dict[str, Any] | None) -> list[str]:
     """Undo what an interrupted run left, so that the ledger's live release serves.
 
     Containers that no verified release owns are removed first, because one of them may hold the public port;

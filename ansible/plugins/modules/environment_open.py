@@ -221,7 +221,7 @@ def report(params: dict[str, Any], home: Path, engine: Engine, now: datetime, ch
     ours = environment.containers(engine, params["app"], params["environment"])
     reconciled: list[str] = []
     if not check_mode:
-        reconciled = environment.reconcile(engine, ours, live, asked.public["stop_timeout"])
+        reconciled = environment.reconcile(engine, ours, live)
         if reconciled:
             ledger.append(path, "aborted", {"run": params["run"], "reconciled": reconciled})
             ours = environment.containers(engine, params["app"], params["environment"])

@@ -1,0 +1,108 @@
+"""What an interrupted run left is undone so that the ledger's live release serves."""
+
+import pytest
+from ansible_collections.slipway.core.plugins.module_utils import environment, retention
+from ansible_collections.slipway.core.plugins.module_utils import ledger as ledgers
+
+LIVE = {"run": "run-1", "version": "1.0.1"}
+
+
+class FakeEngine:
+    """Remembers what it was told to do, in order."""
+
+    def __init__(self, digests=(), in_use=()):
+        self.done = []
+        self._digests = list(digests)
+        self._in_use = set(in_use)
+
+    def remove(self, name):
+        self.done.append(("remove", name))
+
+    def start(self, name):
+        self.done.append(("start", name))
+
+    def images(self, image):
+        return [{"RepoDigests": [f"{image}@{digest}"]} for digest in self._digests]
+
+    def remove_image(self, reference):
+        if reference.rpartition("@")[2] in self._in_use:
+            return False
+        self.done.append(("remove image", reference))
+        return True
+
+
+def container(name, run, slot="public", running=True):
+    return {"name": name, "run": run, "slot": slot, "running": running}
+
+
+def test_nothing_left_over_is_left_alone():
+    engine = FakeEngine()
+    assert environment.reconcile(engine, [container("live", "run-1")], LIVE) == []
+    assert engine.done == []
+
+
+def test_an_orphaned_candidate_is_removed_and_the_live_container_stays():
+    engine = FakeEngine()
+    ours = [container("candidate", "run-2", "candidate"), container("live", "run-1")]
+    environment.reconcile(engine, ours, LIVE)
+    assert engine.done == [("remove", "candidate")]
+
+
+def test_an_unproven_container_on_the_port_makes_way_before_the_live_one_is_started_again():
+    engine = FakeEngine()
+    ours = [container("live", "run-1", running=False), container("new", "run-2")]
+    environment.reconcile(engine, ours, LIVE)
+    assert engine.done == [("remove", "new"), ("start", "live")]
+
+
+def test_a_first_deployment_that_was_interrupted_leaves_nothing():
+    engine = FakeEngine()
+    environment.reconcile(engine, [container("new", "run-1")], None)
+    assert engine.done == [("remove", "new")]
+
+
+A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
+
+
+def deployed(path, version, digest):
+    path.mkdir(exist_ok=True)
+    fields = {"version": version, "digest": digest, "config": "c" * 16, "run": version}
+    ledgers.append(str(path / environment.LEDGER), "deployed", fields)
+
+
+def test_an_image_that_any_environment_may_need_survives(tmp_path):
+    staging, production = tmp_path / "app-staging", tmp_path / "app-production"
+    deployed(production, "1.0.1", A)
+    for version, digest in (("1.0.1", A), ("1.0.2", B), ("1.0.3", C)):
+        deployed(staging, version, digest)
+    engine = FakeEngine([A, B, C])
+    pruned = retention.prune(engine, tmp_path, staging, "r/app", keep=1)
+    assert pruned["images"] == [B]
+
+
+def test_nothing_is_pruned_while_another_environment_is_being_deployed(tmp_path):
+    staging, production = tmp_path / "app-staging", tmp_path / "app-production"
+    deployed(staging, "1.0.2", B)
+    production.mkdir()
+    (production / environment.LOCK).write_text("{}")
+    assert retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1)["images"] == []
+
+
+def test_a_ledger_that_cannot_be_trusted_protects_every_image(tmp_path):
+    staging, production = tmp_path / "app-staging", tmp_path / "app-production"
+    deployed(staging, "1.0.2", B)
+    production.mkdir()
+    (production / environment.LEDGER).write_text("torn")
+    pruned = retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1)
+    assert pruned["images"] == []
+    assert "line 1" in pruned["warning"]
+
+
+@pytest.mark.parametrize("keep", [1, 2, 5])
+def test_the_live_release_and_those_before_it_are_kept(tmp_path, keep):
+    staging = tmp_path / "app-staging"
+    digests = [f"sha256:{number:064}" for number in range(8)]
+    for number, digest in enumerate(digests):
+        deployed(staging, f"1.0.{number}", digest)
+    pruned = retention.prune(FakeEngine(digests), tmp_path, staging, "r/app", keep)
+    assert pruned["images"] == digests[: 8 - keep]
