@@ -1,25 +1,35 @@
-"""The application that Slipway ships: replace it with your own. See ``create_app``."""
+"""A small web application to ship: replace it with your own."""
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable
+
 from flask import Flask
 
-from web import faults, health, logs, metrics, pages
-from web.config import Config
+from . import faults, health, metrics, pages, requests
+from .config import Config
 
 
-def create_app(config: Config | None = None) -> Flask:
+def create_app(config: Config | None = None, clock: Callable[[], float] = time.monotonic) -> Flask:
     """The WSGI application.
 
-    :param config: settings; read from the environment when left out.
-    :raises ConfigError: a setting that is not understood.
+    :param config: None to read them from the environment.
+    :param clock: the time in seconds, from any starting point.
+    :raises ConfigError: a variable of the environment cannot be used.
     """
-    settings = config or Config.from_environment()
+    config = config or Config.from_environment(os.environ)
     app = Flask(__name__)
-    app.config["SETTINGS"] = settings
-    logs.install(app)
-    metrics.install(app)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(pages.blueprint)
-    faults.install(app, settings)
+
+    measured = metrics.Metrics(config)
+    requests.install(app, measured)
+
+    readiness = health.Readiness()
+    app.extensions["readiness"] = readiness
+    faults.install(app, config, readiness, clock)
+
+    app.register_blueprint(pages.blueprint(config, clock))
+    app.register_blueprint(health.blueprint(config, readiness))
+    app.register_blueprint(metrics.blueprint(measured))
     return app

@@ -1,59 +1,86 @@
-"""Settings, all from the environment."""
+"""What the application is told by its environment, read and checked once at start."""
 
 from __future__ import annotations
 
-import os
-import time
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import StrEnum
 
-FAULTS = ("", "exit", "unhealthy", "unhealthy_after", "broken_root", "slow_start", "wrong_port")
+DEFAULT_PORT = 8000
+DEFAULT_FAULT_SECONDS = 5.0
 
 
 class ConfigError(Exception):
-    """A setting is not understood; the message names it."""
+    """A variable has a value that cannot be used; the message names it and says what is allowed."""
+
+
+class Fault(StrEnum):
+    """A way of being broken on purpose."""
+
+    NONE = ""
+    EXIT = "exit"
+    UNHEALTHY = "unhealthy"
+    UNHEALTHY_AFTER = "unhealthy_after"
+    BROKEN_ROOT = "broken_root"
+    SLOW_START = "slow_start"
+    WRONG_PORT = "wrong_port"
 
 
 @dataclass(frozen=True)
 class Config:
-    """What the application knows of itself.
+    """The application's settings; the defaults are for a run without an image.
 
-    ``version`` and ``commit`` are baked into the image, ``environment`` comes from the deployment. ``fault`` makes
-    a broken release on purpose; empty in normal life. ``fault_seconds`` is its delay.
+    :param version: the release's version (APP_VERSION, baked into the image).
+    :param commit: the commit it was built from (APP_COMMIT, baked into the image).
+    :param environment: where it runs (APP_ENVIRONMENT).
+    :param port: TCP port to listen on (PORT).
+    :param fault: how it is to be broken, :attr:`Fault.NONE` for not at all (APP_FAULT).
+    :param fault_seconds: seconds until, or of, the faults that take time (APP_FAULT_SECONDS).
     """
 
     version: str = "0.0.0"
     commit: str = "unknown"
     environment: str = "development"
-    fault: str = ""
-    fault_seconds: float = 5.0
-    started: float = field(default_factory=time.monotonic)
+    port: int = DEFAULT_PORT
+    fault: Fault = Fault.NONE
+    fault_seconds: float = DEFAULT_FAULT_SECONDS
 
     @classmethod
-    def from_environment(cls, env: Mapping[str, str] = os.environ) -> Config:
-        """Read APP_VERSION, APP_COMMIT, APP_ENVIRONMENT, APP_FAULT and APP_FAULT_SECONDS.
+    def from_environment(cls, environ: Mapping[str, str]) -> Config:
+        """Read the settings; a variable that is empty counts as not set.
 
-        :raises ConfigError: an unknown fault, or seconds that are no number of at least 0.
+        :raises ConfigError: a value cannot be used.
         """
-        fault = env.get("APP_FAULT", "")
-        if fault not in FAULTS:
-            raise ConfigError(f"APP_FAULT is {fault!r}, and has to be empty or one of {', '.join(FAULTS[1:])}")
-        seconds = env.get("APP_FAULT_SECONDS", "5")
-        try:
-            delay = float(seconds)
-        except ValueError:
-            delay = -1.0
-        if not 0 <= delay < float("inf"):
-            raise ConfigError(f"APP_FAULT_SECONDS is {seconds!r}, and has to be a number of seconds")
         return cls(
-            version=env.get("APP_VERSION", cls.version),
-            commit=env.get("APP_COMMIT", cls.commit),
-            environment=env.get("APP_ENVIRONMENT", cls.environment),
-            fault=fault,
-            fault_seconds=delay,
+            version=environ.get("APP_VERSION") or cls.version,
+            commit=environ.get("APP_COMMIT") or cls.commit,
+            environment=environ.get("APP_ENVIRONMENT") or cls.environment,
+            port=_port(environ.get("PORT") or str(DEFAULT_PORT)),
+            fault=_fault(environ.get("APP_FAULT", "")),
+            fault_seconds=_seconds(environ.get("APP_FAULT_SECONDS") or str(DEFAULT_FAULT_SECONDS)),
         )
 
-    @property
-    def uptime(self) -> float:
-        """Seconds since the application started."""
-        return time.monotonic() - self.started
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise ConfigError(f"PORT is {text!r}: set it to a whole number from 1 to 65535.")
+    return int(text)
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return Fault(text)
+    except ValueError:
+        known = ", ".join(fault for fault in Fault if fault)
+        raise ConfigError(f"APP_FAULT is {text!r}: leave it empty or set it to one of {known}.") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ConfigError(f"APP_FAULT_SECONDS is {text!r}: set it to a number of seconds, 0 or more.")
+    return seconds

@@ -1,47 +1,65 @@
-"""Broken releases on purpose, so that tests and the demo can ship one. Off unless APP_FAULT says otherwise."""
+"""The fault switch: a release that is broken on purpose, to try out what a deployment does about it.
+
+``APP_FAULT`` is empty unless a test or a demonstration sets it:
+
+- ``exit``: ends with exit code 1 at start;
+- ``unhealthy``: ``/health`` answers 500 from the start;
+- ``unhealthy_after``: ``/health`` answers 500 from ``APP_FAULT_SECONDS`` after the start;
+- ``broken_root``: healthy, but ``/`` answers 500;
+- ``slow_start``: listens only ``APP_FAULT_SECONDS`` after the start;
+- ``wrong_port``: listens on the port after the one it was given.
+"""
 
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import time
+from collections.abc import Callable
 
-from flask import Flask, Response, request
+from flask import Flask, request
 
-from web.config import Config
+from .config import Config, Fault
+from .health import Readiness
 
-EXIT_CODE = 3
-WRONG_PORT_OFFSET = 1
+_log = logging.getLogger(__name__)
 
 
-def before_start(config: Config) -> None:
-    """The faults that show before the application serves: exit and slow_start."""
-    if config.fault == "exit":
-        logging.getLogger("app").error("fault exit: leaving at start")
-        sys.exit(EXIT_CODE)
-    if config.fault == "slow_start":
+def before_listening(config: Config) -> None:
+    """Act out the faults that come before the port is open.
+
+    :raises SystemExit: the fault is ``exit``, or SIGTERM came during a slow start.
+    """
+    if config.fault is Fault.EXIT:
+        _log.critical("APP_FAULT is 'exit': this release ends at start.")
+        sys.exit(1)
+    if config.fault is Fault.SLOW_START:
+        # As process 1 of a container it would not feel SIGTERM without a handler of its own.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        _log.warning("APP_FAULT is 'slow_start': listening in %g s.", config.fault_seconds)
         time.sleep(config.fault_seconds)
 
 
-def port(config: Config, configured: int) -> int:
-    """The port to listen on; another one than configured with the fault wrong_port."""
-    return configured + WRONG_PORT_OFFSET if config.fault == "wrong_port" else configured
+def listening_port(config: Config) -> int:
+    """The port to listen on: the one that was asked for, unless that is the fault."""
+    return config.port + 1 if config.fault is Fault.WRONG_PORT else config.port
 
 
-def healthy(config: Config) -> bool:
-    """Whether the faults leave the application healthy now."""
-    if config.fault == "unhealthy":
-        return False
-    return not (config.fault == "unhealthy_after" and config.uptime >= config.fault_seconds)
+def install(app: Flask, config: Config, readiness: Readiness, clock: Callable[[], float]) -> None:
+    """Act out the faults of an application that listens.
+
+    :param clock: the time in seconds, for ``unhealthy_after``.
+    """
+    if config.fault is Fault.UNHEALTHY:
+        readiness.add("fault", lambda: False)
+    elif config.fault is Fault.UNHEALTHY_AFTER:
+        turns_at = clock() + config.fault_seconds
+        readiness.add("fault", lambda: clock() < turns_at)
+    elif config.fault is Fault.BROKEN_ROOT:
+        app.before_request(_break_root)
 
 
-def install(app: Flask, config: Config) -> None:
-    """The fault that breaks a page while the health check passes: broken_root."""
-    if config.fault != "broken_root":
-        return
-
-    @app.before_request
-    def break_root() -> Response | None:
-        if request.path == "/":
-            return Response("broken on purpose\n", status=500, mimetype="text/plain")
-        return None
+def _break_root() -> None:
+    if request.path == "/":
+        raise RuntimeError("APP_FAULT is 'broken_root': the page fails.")

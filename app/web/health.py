@@ -1,58 +1,73 @@
-"""Is it alive, is it ready, and which version is it."""
+"""Whether the application is alive, and whether it should get traffic."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify
-from flask.typing import ResponseReturnValue
+from flask import Blueprint
 
-from web import faults
-from web.config import Config
+from .config import Config
 
-blueprint = Blueprint("health", __name__)
+Check = Callable[[], bool]
 
-# Add what your application needs to be ready: a name, and a function that tells whether it is well.
-CHECKS: dict[str, Callable[[Config], bool]] = {"application": faults.healthy}
-
-_draining = False
+_log = logging.getLogger(__name__)
 
 
-def drain() -> None:
-    """From now on the application is not ready: it is about to stop."""
-    global _draining  # noqa: PLW0603
-    _draining = True
+class Readiness:
+    """Named checks that all have to pass before the application gets traffic.
+
+    One is always there: ``ready`` is false once the server has been told to stop. Add your own, such as whether
+    the database answers, in :func:`web.create_app`; a check has to be quick, for it runs with every probe.
+    """
+
+    def __init__(self) -> None:
+        self._checks: dict[str, Check] = {"ready": lambda: True}
+
+    def add(self, name: str, check: Check) -> None:
+        """Add a check, or put another in its place."""
+        self._checks[name] = check
+
+    def results(self) -> dict[str, bool]:
+        """What each check says now; one that raises has failed."""
+        return {name: _passes(name, check) for name, check in self._checks.items()}
 
 
-def _settings() -> Config:
-    settings: Config = current_app.config["SETTINGS"]
-    return settings
+def _passes(name: str, check: Check) -> bool:
+    try:
+        return check()
+    except Exception:
+        _log.exception("The health check %r raised an error.", name)
+        return False
 
 
-def identity(settings: Config) -> dict[str, Any]:
-    """Which release this is."""
-    return {"version": settings.version, "commit": settings.commit, "environment": settings.environment}
+def blueprint(config: Config, readiness: Readiness) -> Blueprint:
+    """The routes ``/health`` (readiness) and ``/health/live`` (liveness)."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/health")
+    def ready() -> tuple[dict[str, Any], HTTPStatus]:
+        checks = readiness.results()
+        body = {
+            "status": "ok" if all(checks.values()) else "failing",
+            "version": config.version,
+            "commit": config.commit,
+            "environment": config.environment,
+            "checks": checks,
+        }
+        return body, _status(checks)
+
+    @routes.get("/health/live")
+    def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return routes
 
 
-@blueprint.get("/health")
-def ready() -> ResponseReturnValue:
-    """Readiness: 200 when every check passes, 500 when one fails, 503 while it stops."""
-    settings = _settings()
-    checks = {name: "ok" if check(settings) else "failing" for name, check in CHECKS.items()}
-    status, code = ("ok", 200) if all(outcome == "ok" for outcome in checks.values()) else ("failing", 500)
-    if _draining:
-        status, code = "draining", 503
-    return jsonify(status=status, checks=checks, **identity(settings)), code
-
-
-@blueprint.get("/health/live")
-def live() -> ResponseReturnValue:
-    """Liveness: the process answers."""
-    return jsonify(status="ok")
-
-
-@blueprint.get("/version")
-def version() -> ResponseReturnValue:
-    """Which release answers."""
-    return jsonify(identity(_settings()))
+def _status(checks: Mapping[str, bool]) -> HTTPStatus:
+    """200, or 503 for a server that is stopping as it was told, or 500 for one that is broken."""
+    if all(checks.values()):
+        return HTTPStatus.OK
+    return HTTPStatus.INTERNAL_SERVER_ERROR if checks["ready"] else HTTPStatus.SERVICE_UNAVAILABLE

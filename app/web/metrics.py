@@ -1,33 +1,47 @@
-"""Prometheus metrics. One worker process serves with threads, so one registry in memory is the whole truth."""
+"""Prometheus metrics, kept in this process.
+
+There is one gunicorn worker, with threads, so that ``/metrics`` sees every request. With more workers each would
+answer for itself alone: that needs prometheus_client's multiprocess mode and a folder they share.
+"""
 
 from __future__ import annotations
 
-import time
+from flask import Blueprint, Response
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from flask import Flask, Response, g, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from .config import Config
 
 
-def install(app: Flask) -> None:
-    """Count and time every request by route, and serve ``/metrics``."""
-    registry = CollectorRegistry()
-    requests = Counter("http_requests", "Requests answered.", ["method", "route", "status"], registry=registry)
-    seconds = Histogram("http_request_duration_seconds", "Time to answer.", ["route"], registry=registry)
-    settings = app.config["SETTINGS"]
-    build = Gauge("app_build_info", "The release, as labels.", ["version", "commit"], registry=registry)
-    build.labels(settings.version, settings.commit).set(1)
+class Metrics:
+    """The metrics of one application."""
 
-    @app.before_request
-    def begin() -> None:
-        g.metrics_began = time.perf_counter()
+    def __init__(self, config: Config) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter("http_requests", "Requests answered.", ["route", "status"], registry=self.registry)
+        self._duration = Histogram(
+            "http_request_duration_seconds",
+            "Time to answer a request.",
+            ["route", "status"],
+            registry=self.registry,
+        )
+        Info("app", "What runs here.", registry=self.registry).info(
+            {"version": config.version, "commit": config.commit, "environment": config.environment}
+        )
+        ProcessCollector(registry=self.registry)
 
-    @app.after_request
-    def end(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else "unknown"
-        requests.labels(request.method, route, str(response.status_code)).inc()
-        seconds.labels(route).observe(time.perf_counter() - g.metrics_began)
-        return response
+    def observe(self, route: str, status: int, seconds: float) -> None:
+        """Count a request and the seconds it took."""
+        self._requests.labels(route, str(status)).inc()
+        self._duration.labels(route, str(status)).observe(seconds)
 
-    @app.get("/metrics")
-    def metrics() -> Response:
-        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+def blueprint(metrics: Metrics) -> Blueprint:
+    """The route ``/metrics``."""
+    routes = Blueprint("metrics", __name__)
+
+    @routes.get("/metrics")
+    def scrape() -> Response:
+        return Response(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST)
+
+    return routes

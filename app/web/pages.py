@@ -1,20 +1,30 @@
-"""The page people see."""
+"""What people, and tools that ask for the version, see."""
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, render_template
+from collections.abc import Callable
+from datetime import timedelta
 
-blueprint = Blueprint("pages", __name__)
+from flask import Blueprint, render_template
 
-
-@blueprint.get("/")
-def index() -> str:
-    """Version, environment, commit and uptime."""
-    settings = current_app.config["SETTINGS"]
-    return render_template("index.html", settings=settings, uptime=_duration(settings.uptime))
+from .config import Config
 
 
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min {rest:02} s" if hours else f"{minutes} min {rest:02} s"
+def blueprint(config: Config, clock: Callable[[], float]) -> Blueprint:
+    """The routes ``/`` and ``/version``.
+
+    :param clock: the time in seconds; the uptime counts from this call.
+    """
+    routes = Blueprint("pages", __name__)
+    started = clock()
+
+    @routes.get("/")
+    def index() -> str:
+        uptime = timedelta(seconds=int(clock() - started))
+        return render_template("index.html", release=config, uptime=uptime)
+
+    @routes.get("/version")
+    def version() -> dict[str, str]:
+        return {"version": config.version, "commit": config.commit, "environment": config.environment}
+
+    return routes

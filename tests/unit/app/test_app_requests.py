@@ -1,0 +1,79 @@
+"""Every request has an id, a line in the log, and a place in the metrics."""
+
+import json
+import logging
+import re
+
+import pytest
+from web import create_app, logs
+from web.config import Config, Fault
+
+
+@pytest.fixture
+def app(clock):
+    return create_app(Config(version="1.0.42"), clock)
+
+
+def test_the_id_of_the_client_comes_back(app):
+    answer = app.test_client().get("/version", headers={"X-Request-ID": "run-7:probe.1"})
+    assert answer.headers["X-Request-ID"] == "run-7:probe.1"
+
+
+@pytest.mark.parametrize("given", [None, "", "two words", 'quote"', "x" * 129])
+def test_without_an_acceptable_id_one_is_made(app, given):
+    headers = {} if given is None else {"X-Request-ID": given}
+    made = app.test_client().get("/version", headers=headers).headers["X-Request-ID"]
+    assert re.fullmatch("[0-9a-f]{32}", made)
+
+
+def test_a_request_is_logged_without_its_query(app, caplog):
+    caplog.set_level(logging.INFO)
+    app.test_client().get("/version?token=hunter2", headers={"X-Request-ID": "a1", "User-Agent": "probe"})
+    (record,) = [record for record in caplog.records if record.name == "web.requests"]
+    line = record.fields
+    assert line.pop("duration_ms") >= 0
+    assert line.pop("bytes") > 0
+    assert line == {
+        "method": "GET",
+        "path": "/version",
+        "route": "/version",
+        "status": 200,
+        "client": "127.0.0.1",
+        "user_agent": "probe",
+    }
+    assert "hunter2" not in caplog.text
+
+
+def test_a_message_is_one_line_of_json_with_the_request_id(app):
+    record = logging.LogRecord("web", logging.WARNING, __file__, 1, "two\nlines %s", ("ü\u2028",), None)
+    with app.test_request_context(headers={"X-Request-ID": "a1"}):
+        app.preprocess_request()
+        text = logs.JsonFormatter().format(record)
+    assert len(text.splitlines()) == 1
+    line = json.loads(text)
+    assert line.pop("time").endswith("+00:00")
+    assert line == {"level": "warning", "logger": "web", "message": "two\nlines ü\u2028", "request_id": "a1"}
+
+
+def test_an_error_is_logged_with_its_traceback(clock, caplog):
+    create_app(Config(fault=Fault.BROKEN_ROOT), clock).test_client().get("/")
+    (record,) = [record for record in caplog.records if record.exc_info]
+    line = json.loads(logs.JsonFormatter().format(record))
+    assert line["level"] == "error"
+    assert line["exception"].endswith("RuntimeError: APP_FAULT is 'broken_root': the page fails.")
+
+
+def test_requests_are_counted_and_timed_by_route_and_status(app):
+    client = app.test_client()
+    client.get("/version")
+    client.get("/version")
+    client.post("/version")
+    client.get("/nowhere/1")
+    client.get("/nowhere/2")
+    answer = client.get("/metrics")
+    assert answer.mimetype == "text/plain"
+    assert 'http_requests_total{route="/version",status="200"} 2.0' in answer.text
+    assert 'http_requests_total{route="unmatched",status="405"} 1.0' in answer.text
+    assert 'http_requests_total{route="unmatched",status="404"} 2.0' in answer.text
+    assert 'http_request_duration_seconds_count{route="/version",status="200"} 2.0' in answer.text
+    assert 'app_info{commit="unknown",environment="development",version="1.0.42"} 1.0' in answer.text
