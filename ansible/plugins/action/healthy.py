@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 
 EVIDENCE_PROBES = 5
 BODY_CHARACTERS = 300
+SMOKE_ATTEMPTS = 3
 SMOKE = Expectation(statuses=tuple(range(200, 400)))
 
 
@@ -56,35 +57,32 @@ class ActionModule(ActionBase):
     def _watch(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         check = args["check"]
         health = Expectation(tuple(check["statuses"]), args["version"], check["version_source"], check["version_key"])
-        paths = [(check["path"], health), *((path, SMOKE) for path in check["smoke_paths"])]
         started = time.monotonic()
         probes: list[dict[str, Any]] = []
         passed = broken_smoke = 0
-        healthy_once = False
+
+        def ask(path: str, expected: Expectation) -> str:
+            probe = self._probe(args, path, expected, task_vars)
+            probes.append({**probe, "at": round(time.monotonic() - started, 2)})
+            return str(probe["trouble"])
+
         while True:
-            trouble = ""
-            for path, expected in paths:
-                probe = self._probe(args, path, expected, task_vars)
-                probe["at"] = round(time.monotonic() - started, 2)
-                probes.append(probe)
-                trouble = probe["trouble"]
-                if trouble:
-                    break
+            was_healthy = passed > 0
+            passed = 0 if ask(check["path"], health) else passed + 1
             elapsed = time.monotonic() - started
-            if not trouble:
-                passed, healthy_once = passed + 1, True
-                if passed >= args["passes"] and elapsed >= args["hold"]:
-                    return self._verdict(args, probes, elapsed, "")
-            else:
+            if passed == 0:
                 gone = self._container_gone(args["container"], task_vars)
                 if gone:
                     return self._verdict(args, probes, elapsed, gone)
-                if args["hold"] and healthy_once:
+                if args["hold"] and was_healthy:
                     return self._verdict(args, probes, elapsed, "it was healthy and then was not")
-                passed = 0
-                broken_smoke = broken_smoke + 1 if probe["path"] in check["smoke_paths"] else 0
-                if broken_smoke >= args["passes"]:
-                    return self._verdict(args, probes, elapsed, f"{probe['path']} fails while it says it is ready")
+            elif passed >= args["passes"] and elapsed >= args["hold"]:
+                broken = next((path for path in check["smoke_paths"] if ask(path, SMOKE)), None)
+                if broken is None:
+                    return self._verdict(args, probes, time.monotonic() - started, "")
+                broken_smoke += 1
+                if broken_smoke >= SMOKE_ATTEMPTS:
+                    return self._verdict(args, probes, elapsed, f"{broken} fails while it says it is ready")
             if elapsed >= args["deadline"] + args["hold"]:
                 return self._verdict(args, probes, elapsed, f"not within {args['deadline']} s")
             time.sleep(args["interval"])

@@ -47,7 +47,7 @@ options:
         type: str
         default: version
       smoke_paths:
-        description: Further paths, which must answer with a status from 200 to 399.
+        description: Further paths, asked after the passes, which must answer with a status from 200 to 399.
         type: list
         elements: str
         default: []

@@ -1,5 +1,6 @@
 """Roles say the same in defaults and argument_specs, and explain every variable."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def test_defaults_and_argument_specs_are_equal(role):
 @pytest.mark.parametrize("role", WITH_DEFAULTS, ids=lambda role: role.name)
 def test_every_default_has_a_comment_above_and_the_roles_prefix(role):
     lines = (role / "defaults" / "main.yml").read_text().splitlines()
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in pairwise(lines):
         if line[:1].isalpha():
             assert line.startswith(f"{role.name}_"), line
             assert above.startswith("#"), f"{line} has no comment above it"
