@@ -1,6 +1,6 @@
 """Docker's HEALTHCHECK: exits 0 when the application answers ``/health/live``, else 1.
 
-Only the standard library, so that it takes no more than some 30 ms each time.
+Only the standard library, as it runs every few seconds and the application takes longer to import.
 """
 
 import os
