@@ -52,6 +52,9 @@ commits:
 
 from ansible.module_utils.basic import AnsibleModule
 
+# What a build from a tree with uncommitted changes adds to its commit.
+DIRTY = "-dirty"
+
 
 def main() -> None:
     module = AnsibleModule(
@@ -62,7 +65,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    repository, since, until = (module.params[name] for name in ("repository", "since", "until"))
+    repository = module.params["repository"]
+    since, until = (module.params[name].removesuffix(DIRTY) for name in ("since", "until"))
     reach = f"{since}..{until}" if since else until
     command = [
         "git",
