@@ -13,6 +13,7 @@ import datetime
 import ipaddress
 import json
 import secrets
+import shutil
 from pathlib import Path
 
 from cryptography import x509
@@ -26,9 +27,8 @@ SECRET, PUBLIC = 0o600, 0o644
 
 
 def write(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that never has more permissions than ``mode``."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=mode)
+    """Write a new file that never has more permissions than ``mode``."""
+    path.touch(mode=mode, exist_ok=False)
     path.write_bytes(content)
 
 
@@ -91,21 +91,20 @@ def registry_login(folder: Path, registry: str, user: str) -> None:
     password = secrets.token_urlsafe(24)
     write(folder / "registry_password", f"{password}\n".encode(), SECRET)
     login = base64.b64encode(f"{user}:{password}".encode()).decode()
-    (folder / "docker").mkdir(mode=0o700, exist_ok=True)
+    (folder / "docker").mkdir(mode=0o700)
     write(folder / "docker" / "config.json", json.dumps({"auths": {registry: {"auth": login}}}).encode(), SECRET)
 
 
 def make(folder: Path, registry: str, user: str, ssh_ports: list[int]) -> None:
-    """Make all keys of the instance named like ``folder``; ``registry`` is ``address:port``."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    known_hosts = folder / "known_hosts"
-    known_hosts.unlink(missing_ok=True)
+    """Make the folder of an instance anew, with all its keys; ``registry`` is ``address:port``."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
     certificates(folder, folder.name, ipaddress.IPv4Address(registry.partition(":")[0]))
     registry_login(folder, registry, user)
     ssh_key(folder / "id_ed25519", f"slipway-lab-{folder.name}")
     host_key = ssh_key(folder / "host_key", f"slipway-lab-{folder.name}-machines")
     lines = "".join(f"[127.0.0.1]:{port} {host_key}\n" for port in ssh_ports)
-    write(known_hosts, lines.encode(), PUBLIC)
+    write(folder / "known_hosts", lines.encode(), PUBLIC)
 
 
 def main() -> None:
