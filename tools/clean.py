@@ -33,9 +33,25 @@ def remove_lab() -> None:
             raise SetupError(f"The lab's instance {instance} could not be removed: see above.")
 
 
+def git(*arguments: str) -> list[str]:
+    """The lines git prints in the project's root; none when it fails, for instance outside a checkout."""
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.splitlines() if done.returncode == 0 else []
+
+
+def remove_tags() -> None:
+    """Remove the git tags that builds for the lab made here: those that the lab's own remote has as well."""
+    ours = set(git("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"))
+    for remote in ROOT.glob(".lab/*/origin.git"):
+        theirs = git("--git-dir", str(remote), "for-each-ref", "--format=%(objectname) %(refname)", "refs/tags")
+        for line in sorted(ours.intersection(theirs)):
+            git("update-ref", "-d", line.split()[1])
+
+
 def main() -> int:
     """Remove the lab and the folders; returns the exit code."""
     try:
+        remove_tags()
         remove_lab()
     except SetupError as error:
         print(f"✗ {error}", file=sys.stderr)
