@@ -1,37 +1,36 @@
-"""make clean takes away the git tags of lab builds, and no others."""
+"""Cleaning up: what is removed, and what must go first."""
 
-import subprocess
+from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
-from tools import clean
+from tools import clean, engine
 
 
 @pytest.fixture
-def clone(tmp_path, monkeypatch):
-    def git(*arguments):
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
-        done = subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True)
-        return done.stdout.split()
-
-    git("init", "-q")
-    git("commit", "-q", "--allow-empty", "-m", "first")
-    git("init", "-q", "--bare", ".lab/demo/origin.git")
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone with a lab folder and a user's own file, but without .venv."""
+    (tmp_path / ".lab" / "demo").mkdir(parents=True)
+    (tmp_path / "app" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "notes.txt").write_text("mine")
     monkeypatch.setattr(clean, "ROOT", tmp_path)
-    return git
+    return tmp_path
 
 
-def test_a_tag_that_the_labs_remote_has_is_removed(clone):
-    clone("tag", "-a", "1.0.1", "-m", "lab build")
-    clone("push", "-q", ".lab/demo/origin.git", "refs/tags/1.0.1")
-    clone("tag", "-a", "v9", "-m", "mine")
-    clean.remove_tags()
-    assert clone("tag") == ["v9"]
+def test_without_docker_the_folders_go_and_nothing_else(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "version", lambda: None)
+    assert clean.main() == 0
+    assert sorted(path.name for path in clone.iterdir()) == ["app", "notes.txt"]
+    assert not list((clone / "app").iterdir())
 
 
-def test_a_tag_of_that_name_that_says_something_else_stays(clone):
-    clone("tag", "-a", "1.0.1", "-m", "lab build")
-    clone("push", "-q", ".lab/demo/origin.git", "refs/tags/1.0.1")
-    clone("tag", "-f", "-a", "1.0.1", "-m", "mine")
-    clean.remove_tags()
-    assert clone("tag") == ["1.0.1"]
+def test_lab_that_cannot_be_removed_keeps_its_folder(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(engine, "version", lambda: "20.10.24")
+    monkeypatch.setattr(engine, "lab_instances", lambda: {"demo"})
+    assert clean.main() == 1
+    assert (clone / ".lab" / "demo").is_dir()
+    assert "run 'make setup' first" in capsys.readouterr().err
