@@ -1,0 +1,1 @@
+"""Load and measurements. Nothing here asserts on a time."""

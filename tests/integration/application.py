@@ -1,0 +1,126 @@
+"""One application on the lab, under a name of its own so that no other test sees its state."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.integration import verbs
+from tests.integration.target import STATE, Target, run
+from tools.steps import environment
+
+ENVIRONMENTS = ("staging", "production")
+APPROVER = "alice"
+
+
+@dataclass
+class Application:
+    """An application, and the verbs run on it.
+
+    :param variables: extra variables of each run; those of a single run come on top.
+    """
+
+    name: str
+    target: Target
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def start(
+        self, verb: str, *arguments: str, overlay: Path | None = None, text: str = "", **variables: Any
+    ) -> verbs.Process:
+        """Start a verb; ``overlay`` is a second inventory, ``text`` YAML to add to the extra variables."""
+        given = f"{self.extra(**variables)}\n{text}"
+        return verbs.start(self.target.lab, verb, *arguments, variables=given, inventory=overlay)
+
+    def extra(self, **variables: Any) -> str:
+        """The extra variables of a run, as YAML."""
+        asked = {"deploy_name": self.name, **self.variables, **variables}
+        return "\n".join(f"{name}: {json.dumps(value)}" for name, value in asked.items())
+
+    def run(self, verb: str, *arguments: str, **variables: Any) -> verbs.Run:
+        """Run a verb to its end."""
+        return self.start(verb, *arguments, **variables).end()
+
+    def ship(self, env: str, build: int, **variables: Any) -> verbs.Run:
+        """Deploy a build that has to arrive; to production with an approval."""
+        version = f"1.0.{build}"
+        if env == "production":
+            approved = self.run("approve", version=version, approved_by=APPROVER)
+            assert approved.code == 0, approved.output
+        run = self.run("deploy", env=env, version=version, **variables)
+        assert run.code == 0, run.output
+        assert self.answer(env)["version"] == version
+        return run
+
+    def answer(self, env: str) -> dict[str, Any]:
+        """What the public port answers to ``/version``; the reason under ``error`` when it does not."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.target.lab.ports[env]}/version", timeout=3) as answer:
+                return dict(json.loads(answer.read()))
+        except (urllib.error.URLError, OSError, ValueError) as error:
+            return {"version": "", "error": str(error)}
+
+    def running(self) -> dict[str, tuple[str, int]]:
+        """The running containers: id to start time and number of restarts."""
+        found = self.target.containers(self.name)
+        return {
+            key: (details["State"]["StartedAt"], details["RestartCount"])
+            for key, details in found.items()
+            if details["State"]["Running"]
+        }
+
+    def home(self, env: str) -> str:
+        """The folder of an environment's state."""
+        return f"{STATE}/{self.name}-{env}"
+
+    def ledger_path(self, env: str) -> str:
+        """The file of an environment's ledger."""
+        return f"{self.home(env)}/ledger.jsonl"
+
+    def ledger(self, env: str) -> list[dict[str, Any]]:
+        """The entries of an environment's ledger, unverified."""
+        return [json.loads(line) for line in self.target.read(self.ledger_path(env)).splitlines()]
+
+    def events(self, env: str) -> list[str]:
+        """What happened in an environment, oldest first."""
+        return [entry["event"] for entry in self.ledger(env)]
+
+    def append(self, env: str, event: str, fields: dict[str, Any]) -> None:
+        """Add an entry to an environment's ledger through the ledger's own module."""
+        host = {"staging": "myapp-staging", "production": "myapp-prod"}[env]
+        options = json.dumps({"directory": self.home(env), "event": event, "fields": fields})
+        run(
+            ["ansible", host, "--become", "--module-name", "slipway.core.ledger_entry", "--args", options],
+            env=environment(self.target.lab.environment),
+        )
+
+    @contextlib.contextmanager
+    def ledger_restored(self, env: str) -> Iterator[bytes]:
+        """Put an environment's ledger back as it was, whatever happens to it inside."""
+        before = self.target.read(self.ledger_path(env))
+        try:
+            yield before
+        finally:
+            self.target.write(self.ledger_path(env), before)
+
+    @contextlib.contextmanager
+    def untouched(self) -> Iterator[None]:
+        """Fail the test unless containers, answers and all recorded state are the same before and after."""
+        before = self._picture()
+        yield
+        assert self._picture() == before
+
+    def _picture(self) -> tuple[Any, ...]:
+        states = {key: details["State"]["Status"] for key, details in self.target.containers(self.name).items()}
+        answers = [self.answer(env)["version"] for env in ENVIRONMENTS]
+        ledgers = [
+            self.target.run("sh", "-c", f"cat {self.home(env)}/ledger.jsonl 2>/dev/null | sha256sum")
+            for env in ENVIRONMENTS
+        ]
+        locks = self.target.run("sh", "-c", f"ls {STATE}/{self.name}-*/lock.json 2>/dev/null || :")
+        return states, self.running(), answers, ledgers, locks

@@ -1,0 +1,93 @@
+"""What the integration tests share: one lab, one set of releases, and applications of their own on it."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "collections"))
+
+from tests import releases  # noqa: E402
+from tests.integration.application import APPROVER, Application  # noqa: E402
+from tests.integration.target import Target  # noqa: E402
+from tests.lab import Lab  # noqa: E402
+from tools.steps import environment  # noqa: E402
+
+QUICK = {
+    "deploy_health_passes": 1,
+    "deploy_health_interval": 0.1,
+    "deploy_stop_timeout": 5,
+    "release_approvers": [APPROVER],
+}
+TRAFFIC = pytest.StashKey[list[tuple[str, str]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TRAFFIC] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was seen under traffic; the numbers are for people, no test depends on them."""
+    lines = config.stash[TRAFFIC]
+    if lines:
+        terminalreporter.section("requests every 50 ms to the public port, strategy recreate")
+    for name, line in lines:
+        terminalreporter.write_line(f"{name:<{max(len(known) for known, _ in lines)}}  {line}")
+
+
+@pytest.fixture
+def traffic_report(request: pytest.FixtureRequest) -> list[tuple[str, str]]:
+    """Lines of the table that is printed at the end, each with a name."""
+    return request.config.stash[TRAFFIC]
+
+
+@pytest.fixture(scope="session")
+def target() -> Target:
+    """The VM of the lab instance that SLIPWAY_LAB names, with the lab up."""
+    lab = Lab.chosen()
+    up = subprocess.run(
+        ["ansible-playbook", "lab/up.yml"],
+        cwd=ROOT,
+        env=environment(lab.environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert up.returncode == 0, up.stdout + up.stderr
+    return Target(lab)
+
+
+@pytest.fixture(scope="session")
+def image(target: Target) -> str:
+    """The repository that holds the releases: 1, 2, 3 are good, 11 to 16 are broken each in its way."""
+    releases.ensure(target.lab)
+    return releases.image(target.lab)
+
+
+@pytest.fixture(scope="module")
+def new_application(target: Target, image: str) -> Iterator[Callable[[], Application]]:
+    """Make applications without any state; what they leave is removed at the end of the module."""
+    made: list[Application] = []
+
+    def make() -> Application:
+        if made:
+            target.forget(made[-1].name)
+        made.append(Application(f"t{secrets.token_hex(3)}", target, {"release_image": image, **QUICK}))
+        return made[-1]
+
+    yield make
+    for application in made:
+        target.forget(application.name)
+
+
+@pytest.fixture(scope="module")
+def application(new_application: Callable[[], Application]) -> Application:
+    """One application without any state."""
+    return new_application()

@@ -1,0 +1,88 @@
+"""Bad input is refused before any host is touched: one sentence with the cause and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.application import Application
+
+Overlay = Callable[[dict[str, Any]], Path]
+GIVE = r"give -e env=staging or -e env=production"
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Overlay:
+    """Make an inventory that, read after the lab's, sets variables as group_vars would."""
+
+    def make(variables: dict[str, Any]) -> Path:
+        path = tmp_path / "overlay.yml"
+        hosts = {"myapp-staging": variables, "myapp-prod": variables}
+        path.write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("verb", ["deploy", "rollback"])
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        (None, rf"{{verb}}\.yml needs to know where: {GIVE}"),
+        ("all", rf"'all' is not an environment: {GIVE}"),
+        ("stagin", rf"'stagin' is not an environment: {GIVE}"),
+        ("staging:production", rf"'staging:production' is not an environment: {GIVE}"),
+    ],
+)
+def test_environment(application: Application, verb: str, env: str | None, expected: str) -> None:
+    run = application.run(verb, **({} if env is None else {"env": env}))
+    assert re.match(expected.format(verb=verb), run.reason)
+    assert {event["phase"] for event in run.events} <= {"validate"}
+
+
+@pytest.mark.parametrize("verb", ["deploy", "rollback", "approve"])
+@pytest.mark.parametrize("version", ["latest", "1.0", "v1.0.1"])
+def test_version_is_three_numbers(application: Application, verb: str, version: str) -> None:
+    env = {} if verb == "approve" else {"env": "production"}
+    run = application.run(verb, version=version, **env)
+    assert re.match(rf"'{version}' is not a version: give three numbers with dots, such as 1\.0\.42", run.reason)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"deploy_helth_path": "/"}, r"'deploy_helth_path' is not a variable .* did you mean 'deploy_health_path'"),
+        ({"release_approver": ["a"]}, r"'release_approver' is not a variable .* did you mean 'release_approvers'"),
+        ({"depoly_health_path": "/"}, r"'depoly_health_path' is not .* did you mean 'deploy_health_path'"),
+        ({"deploy_pids_limit": "plenty"}, r"deploy_pids_limit is 'plenty', and has to be of type int"),
+        ({"deploy_volumes": {"a": "b"}}, r"deploy_volumes is .*, and has to be of type list"),
+        ({"deploy_version_source": "guess"}, r"deploy_version_source is 'guess', .* one of json, header, none"),
+        ({"deploy_container_port": 80000}, r"deploy_container_port is 80000, and a port is between 1 and 65535"),
+        ({"deploy_health_path": "health"}, r"deploy_health_path is 'health', and has to start with '/'"),
+        ({"deploy_memory": "{{ lots }}"}, r"deploy_memory cannot be worked out: .*'lots' is undefined"),
+        ({"deploy_strategy": "wishful"}, r"deploy_strategy is 'wishful', and has to be one of recreate"),
+    ],
+)
+def test_variables(application: Application, overlay: Overlay, variables: dict[str, Any], expected: str) -> None:
+    run = application.run("deploy", env="staging", version="1.0.1", overlay=overlay(variables))
+    assert re.search(expected, run.reason), run.reason
+    assert {event["phase"] for event in run.events} <= {"validate"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"versoin": "1.0.1"}, r"versoin.* is not known; did you mean 'version'"),
+        ({"deploy_prot": 1}, r"deploy_prot.* is not .*; did you mean 'deploy_port'"),
+        ({"dry_run": True}, r"dry_run.* is not known"),
+    ],
+)
+def test_extra_variables(application: Application, variables: dict[str, Any], expected: str) -> None:
+    run = application.run("deploy", env="staging", **variables)
+    assert re.search(expected, run.reason), run.reason
+    assert {event["phase"] for event in run.events} <= {"validate"}

@@ -1,0 +1,158 @@
+"""Secrets reach the container unchanged, and nothing and nobody else."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.application import Application
+from tests.integration.verbs import Run
+
+IN_FILE = "Zebra-file-41f7"
+IN_ENV = "Zebra-env-90c2"
+MARK = "Zebra-"
+FILE = f"{IN_FILE} 'quoted' \"twice\" $HOME ${{HOME}} {{{{ braces }}}} {{% raw %}}\nand {MARK}second line: ünï\n"
+ENV = f"{IN_ENV} 'quoted' \"twice\" $HOME {{{{ braces }}}} \\ ünï"
+SECRETS = {"deploy_secrets": {"token": FILE}, "deploy_secret_env": {"SECRET_TOKEN": ENV}}
+
+
+class Unsafe(str):
+    """A text that Ansible must not take for a template."""
+
+
+yaml.SafeDumper.add_representer(Unsafe, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text)))
+YAML = yaml.safe_dump(
+    {name: {key: Unsafe(value) for key, value in values.items()} for name, values in SECRETS.items()},
+    allow_unicode=True,
+)
+
+
+class Watch:
+    """Looks at the argument list of every process of this machine, and so of the VM, over and over."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.05):
+            for process in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    words = process.read_bytes()
+                except OSError:
+                    continue
+                if MARK.encode() in words:
+                    self.seen.append(words.decode(errors="replace"))
+
+
+@pytest.fixture(scope="module")
+def watch() -> Iterator[Watch]:
+    with Watch() as watching:
+        yield watching
+
+
+def deploy(application: Application, *arguments: str, **variables: Any) -> Run:
+    """Deploy to staging with the secrets."""
+    return application.start("deploy", *arguments, text=YAML, env="staging", **variables).end()
+
+
+@pytest.fixture(scope="module")
+def shipped(application: Application, watch: Watch) -> Run:
+    """A deployment with secrets that tells all it can."""
+    run = deploy(application, "-vvv", "--diff", version="1.0.1")
+    assert run.code == 0, run.output
+    return run
+
+
+def assert_hidden(application: Application, run: Run, watch: Watch) -> None:
+    """No part of a secret is in output, events, ledger, argument lists, or files but the kept configuration."""
+    assert MARK not in run.output
+    assert MARK not in json.dumps(run.events, ensure_ascii=False)
+    assert MARK not in application.target.read(application.ledger_path("staging")).decode()
+    assert watch.seen == []
+    configs = f"{application.home('staging')}/configs/"
+    assert [path for path in application.target.find(MARK) if not path.startswith(configs)] == []
+
+
+@pytest.mark.usefixtures("shipped")
+def test_values_arrive_unchanged(application: Application) -> None:
+    container = next(iter(application.running()))
+    inside = application.target.run("docker", "exec", container, "cat", "/run/secrets/token")
+    assert inside == FILE
+    script = "import os, sys; sys.stdout.buffer.write(os.environb[b'SECRET_TOKEN'])"
+    assert application.target.run("docker", "exec", container, "python3", "-c", script) == ENV
+    mode = application.target.run("docker", "exec", container, "stat", "-c", "%a %u", "/run/secrets/token")
+    assert mode.split() == ["600", "10001"]
+
+
+def test_hidden_from_a_run_that_tells_all(application: Application, shipped: Run, watch: Watch) -> None:
+    assert_hidden(application, shipped, watch)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_hidden_from_the_image(application: Application) -> None:
+    image = next(iter(application.target.containers(application.name).values()))["Config"]["Image"]
+    assert MARK not in application.target.docker("history", "--no-trunc", image)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_files_are_for_root_and_the_container(application: Application) -> None:
+    """The kept configuration has mode 0600, and so has all else that holds a secret."""
+    holders = application.target.find(MARK)
+    assert holders
+    modes = application.target.run("stat", "-c", "%a", *holders).split()
+    assert set(modes) == {"600"}
+
+
+@pytest.mark.usefixtures("shipped")
+def test_hidden_from_a_change_of_secrets(application: Application, watch: Watch) -> None:
+    changed = YAML.replace(IN_ENV, f"{MARK}env-other")
+    run = application.start("deploy", "--check", "--diff", "-v", text=changed, env="staging", version="1.0.1").end()
+    assert run.code == 0, run.output
+    assert '"SECRET_TOKEN": "(changed)"' in run.output
+    assert_hidden(application, run, watch)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_hidden_from_a_failure(application: Application, watch: Watch) -> None:
+    """The application logs its whole environment and its secret file, and ends."""
+    command = ["sh", "-c", "env; cat /run/secrets/token; echo the end; exit 3"]
+    run = deploy(application, "-vvv", "--diff", version="1.0.2", deploy_command=command)
+    assert run.code != 0
+    assert "exited with code 3" in run.output
+    assert "| the end" in run.output
+    assert_hidden(application, run, watch)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_hidden_from_a_failure_that_is_logged_as_json(application: Application, watch: Watch) -> None:
+    """Structured logs escape quotes and letters, so that a secret looks different in them."""
+    command = ["python3", "-c", "import json, os; print(json.dumps(dict(os.environ))); print('the end'); exit(3)"]
+    run = deploy(application, version="1.0.2", deploy_command=command)
+    assert run.code != 0
+    assert "| the end" in run.output
+    assert_hidden(application, run, watch)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_hidden_from_the_evidence_of_probes(application: Application, watch: Watch) -> None:
+    """A health answer that tells what the application was given is evidence like any other."""
+    text = YAML.replace("SECRET_TOKEN", "APP_ENVIRONMENT")
+    run = application.start("deploy", text=text, env="staging", version="1.0.2", deploy_env={}).end()
+    assert run.code == 0, run.output
+    assert_hidden(application, run, watch)

@@ -1,0 +1,112 @@
+"""Run a verb the way a user does: ``ansible-playbook`` as a process of its own, from the project's root."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.lab import ROOT, Lab
+from tools.steps import environment
+
+NOISE = re.compile(r"Traceback|Task failed|Module failed|MODULE FAILURE|\[ERROR\]|\[WARNING\]|fatal:|object at 0x")
+REFUSAL = "✗ "
+DEADLINE_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a verb ended: exit code, all that it printed, its events, and its duration in seconds."""
+
+    code: int
+    output: str
+    events: list[dict[str, Any]]
+    seconds: float
+
+    @property
+    def changed(self) -> int:
+        """How many steps the last line says were changed."""
+        found = re.findall(r"done, changed=(\d+)", self.output)
+        assert found, self.output
+        return int(found[-1])
+
+    @property
+    def reason(self) -> str:
+        """The one sentence that a refusal gives; fails the test when there is noise around it, or more."""
+        assert self.code != 0, self.output
+        noise = NOISE.search(self.output)
+        assert noise is None, f"{noise}: {self.output}"
+        reasons = [line.partition(REFUSAL)[2] for line in self.output.splitlines() if REFUSAL in line]
+        assert len(reasons) == 1, self.output
+        return reasons[0]
+
+
+@dataclass
+class Process:
+    """A verb that is running, in a process group of its own."""
+
+    process: subprocess.Popen[str]
+    folder: tempfile.TemporaryDirectory[str]
+    began: float = field(default_factory=time.monotonic)
+
+    def events(self) -> list[dict[str, Any]]:
+        """What has happened so far; a line that is still being written is left out."""
+        path = Path(self.folder.name, "events.jsonl")
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def wait_for(self, phase: str) -> None:
+        """Wait until a step of ``phase`` is over."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not any(event["phase"] == phase for event in self.events()):
+            assert self.process.poll() is None, f"it ended before {phase}: {self.end().output}"
+            assert time.monotonic() < deadline, f"it did not get to {phase}"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Kill it and all that it started here, at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.end()
+
+    def end(self) -> Run:
+        """Wait for its end."""
+        output, _ = self.process.communicate(timeout=DEADLINE_SECONDS)
+        run = Run(self.process.returncode, output, self.events(), time.monotonic() - self.began)
+        self.folder.cleanup()
+        return run
+
+
+def start(lab: Lab, verb: str, *arguments: str, variables: str, inventory: Path | None = None) -> Process:
+    """Start ``ansible-playbook <verb>.yml``.
+
+    :param variables: extra variables as YAML; they go through a file, as an argument list is no place for secrets.
+    :param inventory: a second inventory, read after the lab's.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="slipway-test-")
+    extra = Path(folder.name, "extra.yml")
+    extra.write_text(variables, encoding="utf-8")
+    env = lab.environment | {
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "SLIPWAY_EVENTS": f"{folder.name}/events.jsonl",
+    }
+    if inventory:
+        env["ANSIBLE_INVENTORY"] += f",{inventory}"
+    process = subprocess.Popen(
+        ["ansible-playbook", f"{verb}.yml", "-e", f"@{extra}", *arguments],
+        cwd=ROOT,
+        env=environment(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    return Process(process, folder)
