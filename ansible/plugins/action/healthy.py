@@ -60,9 +60,11 @@ class ActionModule(ActionBase):
         started = time.monotonic()
         probes: list[dict[str, Any]] = []
         passed = broken_smoke = 0
+        body = ""
 
         def ask(path: str, expected: Expectation) -> str:
-            probe = self._probe(args, path, expected, task_vars)
+            nonlocal body
+            probe, body = self._probe(args, path, expected, task_vars)
             probes.append({**probe, "at": round(time.monotonic() - started, 2)})
             return str(probe["trouble"])
 
@@ -73,23 +75,25 @@ class ActionModule(ActionBase):
             if passed == 0:
                 gone = self._container_gone(args["container"], task_vars)
                 if gone:
-                    return self._verdict(args, probes, elapsed, gone)
+                    return self._verdict(args, probes, elapsed, gone, body)
                 if args["hold"] and was_healthy:
-                    return self._verdict(args, probes, elapsed, "it was healthy and then was not")
+                    return self._verdict(args, probes, elapsed, "it was healthy and then was not", body)
             elif passed >= args["passes"] and elapsed >= args["hold"]:
                 broken = next((path for path in check["smoke_paths"] if ask(path, SMOKE)), None)
                 if broken is None:
-                    return self._verdict(args, probes, time.monotonic() - started, "")
+                    return self._verdict(args, probes, time.monotonic() - started)
                 broken_smoke += 1
                 if broken_smoke >= SMOKE_ATTEMPTS:
-                    return self._verdict(args, probes, elapsed, f"{broken} fails while it says it is ready")
+                    trouble = f"{broken} fails while it says it is ready"
+                    return self._verdict(args, probes, elapsed, trouble, body)
             if elapsed >= args["deadline"] + args["hold"]:
-                return self._verdict(args, probes, elapsed, f"not within {args['deadline']} s")
+                return self._verdict(args, probes, elapsed, f"not within {args['deadline']} s", body)
             time.sleep(args["interval"])
 
     def _probe(
         self, args: dict[str, Any], path: str, expected: Expectation, task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], str]:
+        """One question and its answer's body, which may hold secrets and so stays out of the probe."""
         host = args["check"]["host"]
         began = time.monotonic()
         answer = self._execute_module(
@@ -105,13 +109,13 @@ class ActionModule(ActionBase):
             },
             task_vars=task_vars,
         )
-        return {
+        probe = {
             "path": path,
             "status": int(answer.get("status") or -1),
             "seconds": round(float(answer.get("elapsed") or time.monotonic() - began), 2),
             "trouble": judge(answer, expected),
-            "body": str(answer.get("content") or "")[:BODY_CHARACTERS] if path == args["check"]["path"] else "",
         }
+        return probe, str(answer.get("content") or "").strip()[:BODY_CHARACTERS]
 
     def _container_gone(self, name: str, task_vars: dict[str, Any]) -> str:
         if not name:
@@ -127,7 +131,9 @@ class ActionModule(ActionBase):
         return f"its container exited with code {state.get('exit_code')}{memory}"
 
     @staticmethod
-    def _verdict(args: dict[str, Any], probes: list[dict[str, Any]], elapsed: float, trouble: str) -> dict[str, Any]:
+    def _verdict(
+        args: dict[str, Any], probes: list[dict[str, Any]], elapsed: float, trouble: str = "", body: str = ""
+    ) -> dict[str, Any]:
         last = probes[-1]
         url = args["url"].rstrip("/")
         result: dict[str, Any] = {
@@ -140,9 +146,10 @@ class ActionModule(ActionBase):
         if not trouble:
             result["story"] = f"{url}{args['check']['path']} healthy after {result['elapsed']} s"
             return result
-        answer = f"{last['trouble'] or 'healthy'}{' ' + last['body'].strip() if last['body'] else ''}"
         return {
             **result,
             "failed": not args["tolerate"],
-            "msg": f"{url}{last['path']} is not healthy: {trouble}; the last of {len(probes)} probes: {answer}",
+            "msg": f"{url}{last['path']} is not healthy: {trouble}; "
+            f"the last of {len(probes)} probes: {last['trouble'] or 'healthy'}",
+            "body": body,
         }

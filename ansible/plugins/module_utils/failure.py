@@ -7,6 +7,7 @@ from typing import Any
 from ansible_collections.slipway.core.plugins.module_utils import redact
 
 LOG_CHARACTERS = 240
+UNTOUCHED = "Nothing that serves was touched: mend this, then run the same command again."
 BEFORE_THE_ATTEMPT = ("lock", "resolve", "gate", "preflight", "pull", "")
 
 
@@ -19,8 +20,9 @@ def phase_of(task: str) -> str:
 def report(facts: dict[str, Any]) -> dict[str, Any]:
     """Put a failure in words.
 
-    :param facts: env, kind, host, task and result (what failed), release, container (state and logs of the
-        container that failed), serving (what M(slipway.core.environment_info) reports afterwards), secrets.
+    :param facts: env, kind, host, task and result (what failed), aftermath (why putting the old release back failed
+        too, or empty), release, container (state and logs of the container that failed), serving (what
+        M(slipway.core.environment_info) reports afterwards), secrets.
     :returns: ``text`` for people, and ``entry``, the fields of the ledger's ``failed`` event. Secrets are hidden
         in both.
     """
@@ -29,6 +31,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
     reason = redact.hide(_sentence(facts["result"]), secrets)
     container = facts["container"] or {}
     logs = [redact.hide(str(line), secrets)[:LOG_CHARACTERS] for line in container.get("logs") or []]
+    answer = redact.hide(str(facts["result"].get("body") or ""), secrets)
     release = facts["release"] or {}
     serving = _serving(facts["serving"] or {})
     entry = {
@@ -39,13 +42,14 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         "phase": phase,
         "reason": reason,
         "evidence": {
+            "answer": answer,
             "exit_code": None if container.get("running") else container.get("exit_code"),
             "logs": logs,
         },
         "serving": serving,
     }
     if phase in BEFORE_THE_ATTEMPT:
-        return {"entry": entry, "text": reason}
+        return {"entry": entry, "text": f"{reason} {UNTOUCHED}" if phase == "pull" else reason}
     return {"entry": entry, "text": "\n".join(_story(facts, entry, container))}
 
 
@@ -53,10 +57,14 @@ def _story(facts: dict[str, Any], entry: dict[str, Any], container: dict[str, An
     env, version = facts["env"], entry["version"]
     failed = "was not deployed to" if facts["kind"] == "deploy" else "could not be restored in"
     lines = [f"{version} {failed} {env} on {facts['host']}: {entry['phase']}: {entry['reason']}"]
+    if entry["evidence"]["answer"]:
+        lines.append(f"  answer:      {entry['evidence']['answer']}")
     if container.get("exists"):
         state = "still running" if container["running"] else f"exited with code {container['exit_code']}"
         lines.append(f"  container:   {container['name']}, {state}")
     lines += [f"    | {line}" for line in entry["evidence"]["logs"]]
+    if facts["aftermath"]:
+        lines.append(f"  putting the old release back failed too: {facts['aftermath']}")
     lines.append(f"  serving now: {entry['serving']}")
     lines.append(
         f"  next:        mend it and ship a new build (build.yml, then deploy.yml -e env={env}); "

@@ -110,10 +110,14 @@ healthy:
   returned: always
   type: bool
 probes:
-  description: The last probes, each with RV(probes[].status), seconds, trouble (empty when healthy) and body.
+  description: The last probes, each with path, status, seconds, trouble (empty when healthy), and at, in seconds.
   returned: always
   type: list
   elements: dict
+body:
+  description: The beginning of the last answer. It may hold secrets.
+  returned: when it is not healthy
+  type: str
 attempts:
   description: How many probes there were.
   returned: always

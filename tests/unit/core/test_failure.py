@@ -12,6 +12,7 @@ def facts(**changes):
         "host": "myapp-staging",
         "task": "slipway.core.deploy : Health | The candidate proves itself",
         "result": {"msg": "http://127.0.0.1:1/health is not healthy: its container exited with code 3"},
+        "aftermath": "",
         "release": {"version": "1.0.42", "digest": "sha256:" + "b" * 64, "commit": "c"},
         "container": {
             "exists": True,
@@ -68,3 +69,18 @@ def test_the_ledger_gets_the_phase_and_what_serves():
 
 def test_a_first_deployment_that_fails_leaves_nothing_serving():
     assert "first deployment" in failure.report(facts(serving={"live": None, "serving": None}))["text"]
+
+
+def test_the_answers_body_is_evidence_without_its_secrets():
+    report = failure.report(facts(result={"msg": "status 500", "body": '{"db": "hunter2!"}'}))
+    assert 'answer:      {"db": "********"}' in report["text"]
+    assert report["entry"]["evidence"]["answer"] == '{"db": "********"}'
+
+
+def test_a_failed_pull_says_that_nothing_was_touched():
+    report = failure.report(facts(task="Pull | The image by its digest", result={"msg": "no space left"}, container={}))
+    assert report["text"].startswith("no space left. Nothing that serves was touched")
+
+
+def test_trouble_with_putting_the_old_release_back_is_told_too():
+    assert "failed too: port is taken" in failure.report(facts(aftermath="port is taken"))["text"]
