@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import redact
 
-LOG_CHARACTERS = 240
+LOG_CHARACTERS = 180
 UNTOUCHED = "Nothing that serves was touched: mend this, then run the same command again."
 BEFORE_THE_ATTEMPT = ("lock", "resolve", "gate", "preflight", "pull", "")
 
