@@ -13,6 +13,13 @@ from ansible_collections.slipway.core.plugins.module_utils.history import Histor
 LEDGER = "ledger.jsonl"
 LOCK = "lock.json"
 
+# Documented by the fragment slipway.core.environment.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "directory": {"type": "path", "required": True},
+    "app": {"type": "str", "required": True},
+    "environment": {"type": "str", "required": True},
+}
+
 
 def home(directory: str, app: str, environment: str) -> Path:
     """The folder that holds the state of one environment of one application."""

@@ -12,19 +12,8 @@ description:
   - Does nothing when this run does not hold the lock.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
 options:
-  directory:
-    description: Folder on the target that holds the state of all environments.
-    type: path
-    required: true
-  app:
-    description: Name of the application.
-    type: str
-    required: true
-  environment:
-    description: V(staging) or V(production).
-    type: str
-    required: true
   image:
     description: Repository of the image, without a tag.
     type: str
@@ -95,9 +84,7 @@ def retire(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "directory": {"type": "path", "required": True},
-            "app": {"type": "str", "required": True},
-            "environment": {"type": "str", "required": True},
+            **environment.OPTIONS,
             "image": {"type": "str", "required": True},
             "run": {"type": "str", "required": True},
             "keep": {"type": "int", "default": 5},

@@ -10,19 +10,8 @@ description:
   - Reads the ledger (and verifies its hash chain), the lock and the containers of one environment.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
 options:
-  directory:
-    description: Folder on the target that holds the state of all environments.
-    type: path
-    required: true
-  app:
-    description: Name of the application.
-    type: str
-    required: true
-  environment:
-    description: V(staging) or V(production).
-    type: str
-    required: true
   version:
     description: A version whose newest verified ledger entry is wanted.
     type: str
@@ -118,9 +107,7 @@ def drift(live: dict[str, Any] | None, serving: dict[str, Any] | None) -> list[s
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "directory": {"type": "path", "required": True},
-            "app": {"type": "str", "required": True},
-            "environment": {"type": "str", "required": True},
+            **environment.OPTIONS,
             "version": {"type": "str", "default": ""},
             "entries": {"type": "int", "default": 0},
         },

@@ -13,19 +13,8 @@ description:
   - In check mode no lock is taken and nothing is undone.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
 options:
-  directory:
-    description: Folder on the target that holds the state of all environments.
-    type: path
-    required: true
-  app:
-    description: Name of the application.
-    type: str
-    required: true
-  environment:
-    description: V(staging) or V(production).
-    type: str
-    required: true
   image:
     description: Repository of the image, without a tag.
     type: str
@@ -248,9 +237,7 @@ def report(params: dict[str, Any], home: Path, engine: Engine, now: datetime, ch
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "directory": {"type": "path", "required": True},
-            "app": {"type": "str", "required": True},
-            "environment": {"type": "str", "required": True},
+            **environment.OPTIONS,
             "image": {"type": "str", "required": True},
             "kind": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
             "version": {"type": "str", "default": ""},
