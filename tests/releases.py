@@ -72,8 +72,8 @@ def content() -> str:
 
 
 def image(lab: Lab) -> str:
-    """Repository of the releases, without a tag."""
-    return f"{lab.registry}/app-{content()}"
+    """Repository of the releases that were made last, without a tag."""
+    return (lab.directory / "releases" / "image").read_text(encoding="ascii")
 
 
 def repository(lab: Lab, image: str) -> DXF:
@@ -176,7 +176,7 @@ def build_other(lab: Lab) -> None:
 
 def ensure(lab: Lab) -> None:
     """Make every release that is missing, and say what was made."""
-    ours = image(lab)
+    ours = f"{lab.registry}/app-{content()}"
     for build in missing(lab, ours):
         began = time.monotonic()
         if build == 1:
@@ -185,6 +185,7 @@ def ensure(lab: Lab) -> None:
             build_further(lab, ours, build, BUILDS[build])
         print(f"{version(build)} {BUILDS[build] or 'good'}: {time.monotonic() - began:.1f} s", flush=True)
     build_other(lab)
+    (lab.directory / "releases" / "image").write_text(ours, encoding="ascii")
 
 
 def main() -> int:

@@ -1,0 +1,51 @@
+"""A rollback restores a verified release together with the configuration it ran with."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import Environment, Step
+
+
+@pytest.mark.parametrize(
+    ("step", "version", "colour"),
+    [
+        ("two_blue", "1.0.2", "blue"),
+        ("back_to_green", "1.0.2", "green"),
+        ("back_to_red", "1.0.1", "red"),
+        ("no_further", "1.0.1", "red"),
+        ("never_there", "1.0.1", "red"),
+        ("named", "1.0.2", "green"),
+        ("named_again", "1.0.2", "green"),
+    ],
+)
+def test_what_serves_after(steps: dict[str, Step], step: str, version: str, colour: str) -> None:
+    assert steps[step].served == version
+    assert json.loads(steps[step]["after"]["body"])["environment"] == colour
+
+
+def test_secrets_come_back_too(staging: Environment) -> None:
+    assert staging.execute("cat /run/secrets/token") == "green"
+    assert staging.execute("printenv KEY") == "green"
+
+
+def test_rollbacks_are_recorded_with_the_state_they_restored(staging: Environment) -> None:
+    history = [(entry["kind"], entry["version"], entry["config"]) for entry in staging.ledger]
+    red, green, _ = (config for _, _, config in history[:3])
+    assert history[3:] == [("rollback", "1.0.2", green), ("rollback", "1.0.1", red), ("rollback", "1.0.2", green)]
+
+
+def test_an_impossible_rollback_is_refused_before_anything_is_touched(steps: dict[str, Step]) -> None:
+    assert "no verified release comes before 1.0.1" in steps["no_further"]["output"]
+    assert "version 1.0.3 was never verified here" in steps["never_there"]["output"]
+    assert steps["no_further"]["unanswered"] == steps["never_there"]["unanswered"] == 0
+
+
+def test_a_rollback_to_what_is_live_changes_nothing(steps: dict[str, Step]) -> None:
+    assert steps["named_again"].changed == 0
+    assert steps["named_again"]["unanswered"] == 0
+
+
+def test_only_the_live_container_is_left(staging: Environment) -> None:
+    assert staging.label("version") == "1.0.2"

@@ -1,0 +1,116 @@
+"""Run one verb of the project as a user does, and watch the public port from outside meanwhile.
+
+Reads a step as JSON from standard input::
+
+    name     how tests call it
+    run      the command line after ansible-playbook, such as deploy.yml -e env=staging
+    vars     more variables, beside the scenario's vars.yml
+    refused  whether the verb has to fail
+
+and appends to steps.jsonl in the scenario's folder: ``name``, ``code``, ``output``, ``before`` and ``after`` (what
+the public port answered), ``probes`` and ``unanswered`` (how many requests were sent during the step, and how many
+of them failed), ``outage`` (seconds of the longest run of failed ones). Ends with 1 when the verb did not end as
+the step says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.lab import ROOT, Lab
+from tests.releases import image
+
+INTERVAL = 0.05
+
+
+def ask(url: str) -> dict[str, Any]:
+    """One answer: its status (0 for none) and body."""
+    try:
+        answer = requests.get(url, timeout=2)
+    except requests.RequestException as error:
+        return {"status": 0, "body": str(error)}
+    return {"status": answer.status_code, "body": answer.text}
+
+
+class Watch(threading.Thread):
+    """Asks for ``url`` every 50 ms until it is told to stop."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self._url = url
+        self._over = threading.Event()
+        self.answers: list[tuple[float, bool]] = []
+
+    def run(self) -> None:
+        """Ask and note when, and whether the answer was a good one."""
+        while not self._over.wait(INTERVAL):
+            asked = time.monotonic()
+            self.answers.append((asked, ask(self._url)["status"] == 200))
+
+    def stop(self) -> dict[str, Any]:
+        """Stop asking; returns the summary."""
+        self._over.set()
+        self.join()
+        outage, since = 0.0, None
+        for asked, good in self.answers:
+            since = None if good else (asked if since is None else since)
+            outage = max(outage, asked - since + INTERVAL if since is not None else 0.0)
+        failed = sum(not good for _, good in self.answers)
+        return {"probes": len(self.answers), "unanswered": failed, "outage": round(outage, 2)}
+
+
+def command(step: dict[str, Any], lab: Lab) -> list[str]:
+    """The command line: the scenario's variables come before the step's."""
+    words = ["ansible-playbook", *step["run"].split()]
+    words += ["-e", json.dumps({"deploy_name": os.environ["MOLECULE_SCENARIO_NAME"], "release_image": image(lab)})]
+    variables = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "vars.yml"
+    if variables.is_file():
+        words += ["-e", f"@{variables}"]
+    if step.get("vars"):
+        words += ["-e", json.dumps(step["vars"])]
+    return words
+
+
+def main() -> int:
+    """Run the step; returns the exit code."""
+    step = json.load(sys.stdin)
+    lab = Lab.chosen()
+    folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+    # The verbs shall see the project's own ansible.cfg, as a user's would, and not molecule's.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    env = {**inherited, **lab.environment, "SLIPWAY_EVENTS": str(folder / "events.jsonl")}
+
+    port = lab.ports["staging" if "env=staging" in step["run"] else "production"]
+    url = f"http://127.0.0.1:{port}{step.get('path', '/health')}"
+    before = ask(url)
+    watch = Watch(url)
+    watch.start()
+    done = subprocess.run(
+        command(step, lab),
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    record = {"name": step["name"], "code": done.returncode, "output": done.stdout, "before": before}
+    record |= watch.stop() | {"after": ask(url)}
+    with (folder / "steps.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+    print(done.stdout)
+    return int((done.returncode != 0) != step.get("refused", False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""An upgrade replaces the release, a second run changes nothing, and a configuration is deployed like a release."""
+
+from __future__ import annotations
+
+from conftest import Environment, Step
+
+# Stopping one container and starting the next one is all that may be noticed; the rest is for a slow machine.
+RESTART_SECONDS = 5.0
+
+
+def test_the_upgrade_replaced_the_release(steps: dict[str, Step], staging: Environment) -> None:
+    assert staging.events == ["deployed 1.0.1", "deployed 1.0.2", "deployed 1.0.2"]
+    first, upgrade, _ = staging.ledger
+    assert upgrade["replaced"] == {key: first[key] for key in ("version", "digest", "config")}
+
+
+def test_only_the_live_container_is_left(staging: Environment) -> None:
+    assert len(staging.containers) == 1
+
+
+def test_the_same_again_changes_nothing_and_nobody_notices(steps: dict[str, Step]) -> None:
+    assert steps["upgrade"].changed == 0
+    assert steps["upgrade"].served == "1.0.2"
+    assert steps["upgrade"]["unanswered"] == 0
+
+
+def test_a_preview_tells_the_change_and_makes_none(steps: dict[str, Step]) -> None:
+    assert steps["preview"].changed > 0
+    assert '"APP_ENVIRONMENT"' in steps["preview"]["output"]
+    assert "s3cret" not in steps["preview"]["output"]
+    assert steps["preview"]["unanswered"] == 0
+    assert '"environment":"staging"' in steps["preview"]["after"]["body"].replace(" ", "")
+
+
+def test_a_preview_of_what_is_there_already_says_so(steps: dict[str, Step]) -> None:
+    assert steps["unchanged_preview"].changed == 0
+
+
+def test_a_configuration_alone_is_a_deployment_of_the_same_digest(staging: Environment) -> None:
+    _, upgrade, reconfigured = staging.ledger
+    assert reconfigured["digest"] == upgrade["digest"]
+    assert reconfigured["config"] != upgrade["config"]
+    assert staging.label("config") == reconfigured["config"]
+    assert '"environment":"other"' in staging.get("/health").replace(" ", "")
+
+
+def test_the_outage_was_the_restart(steps: dict[str, Step]) -> None:
+    assert steps["reconfigured"]["outage"] <= RESTART_SECONDS
