@@ -20,7 +20,7 @@ OPENED_TO_ALL = "tcp://0.0.0.0:2375"
         ({"provision_authorized_keys_file": ""}, r"Nobody could log in as shipper: list public keys"),
         ({"provision_authorized_keys_file": "no/such/file.pub"}, r"Nobody could log in as shipper: list public keys"),
         ({"provision_authorized_keys": ["-----BEGIN PRIVATE KEY-----"]}, r"1 of the 2 keys for shipper are no public"),
-        ({"provision_user": "root"}, r'provision_user is "root": use small letters .* not root'),
+        ({"provision_user": "root"}, r'provision_user is "root": use small letters.* not root'),
         ({"provision_user": "x ALL=(ALL) ALL"}, r'provision_user is "x ALL=\(ALL\) ALL": use small letters'),
         ({"release_registry_ca_file": "no/such/ca.crt"}, r"release_registry_ca_file is .* finds no certificate"),
         ({"provision_authorised_keys": []}, r"'?provision_authorised_keys.* did you mean 'provision_authorized_keys'"),
@@ -52,7 +52,6 @@ def test_unsupported_system_is_refused(machine: Machine, name: str, system: str,
             '{"debug": tru}',
             r"daemon\.json on bare is not a JSON object \(.*line 1 column 11.*\), and nothing was changed",
         ),
-        ('["debug"]', r"daemon\.json on bare is not a JSON object"),
         (json.dumps({"hosts": [OPENED_TO_ALL]}), rf"takes commands on {OPENED_TO_ALL}, .* and nothing was changed"),
     ],
 )
@@ -127,8 +126,8 @@ def test_nothing_but_ssh_is_reached_from_outside(with_engine: Machine) -> None:
 
 def test_an_engine_started_with_an_open_socket_is_refused(with_engine: Machine) -> None:
     pid = with_engine.run("cat", "/run/docker.pid")
-    argument = f"--host={OPENED_TO_ALL}"
-    impostor = with_engine.run("sh", "-c", 'bash -c "exec -a dockerd sleep 600 $0" & echo $!', argument)
+    stand_in = f"exec -a dockerd python3 -c 'import time; time.sleep(600)' --host={OPENED_TO_ALL}"
+    impostor = with_engine.run("bash", "-c", f"({stand_in}) >/dev/null & echo $!")
     with_engine.write("/run/docker.pid", impostor)
     try:
         run = with_engine.provision()
@@ -156,11 +155,3 @@ def test_hardened_ssh_refuses_passwords_and_root_and_lets_the_deployer_in(provis
     assert {"passwordauthentication no", "kbdinteractiveauthentication no", "permitrootlogin no"} <= set(effective)
     assert provisioned.login(PROVIDED_USER, provided_key) == 255
     assert provisioned.login(DEPLOYER, provisioned.key) == 0
-
-
-def test_python_is_installed_where_it_is_missing(provisioned: Machine) -> None:
-    provisioned.run("apt-get", "purge", "--quiet", "--yes", "python3-minimal", "libpython3-stdlib")
-    assert "bare has no Python, without which --check" in provisioned.provision("--check").reason
-    run = provisioned.provision()
-    assert run.code == 0, run.output
-    assert provisioned.host().package("python3-requests").is_installed
