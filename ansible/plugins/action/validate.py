@@ -85,7 +85,7 @@ class ActionModule(ActionBase):
             except VersionError as error:
                 problems.append(str(error).rstrip("."))
         extra = load_extra_vars(DataLoader())
-        problems += inputs.mistyped_extra_variables(extra, {*args["options"], *role_options()})
+        problems += inputs.unknown_extra_variables(extra, args["options"], role_options())
         return problems
 
     @staticmethod

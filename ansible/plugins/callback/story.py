@@ -208,7 +208,7 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self._emit(result, "unreachable")
         self._say(result, "unreachable", C.COLOR_UNREACHABLE)
-        reason = " ".join(str(result.result.get("msg", "")).split())
+        reason = " ".join(str(result.result.get("msg", "")).split()).rpartition("ssh: ")[2].rstrip(".")
         host = result.host.get_name()
         self._display.display(
             f"         ✗ {host} cannot be reached over SSH, so nothing was changed on it from here on: {reason}. "

@@ -21,6 +21,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+def explain(error: Exception) -> str:
+    """What stopped a module, as a sentence that says what to do."""
+    text = str(error).rstrip(".")
+    if isinstance(error, ledger.LedgerDamaged):
+        return f"{text}: nothing is deployed until you restore that file from a backup and run the same command again."
+    return f"{text}."
+
+
 def home(directory: str, app: str, environment: str) -> Path:
     """The folder that holds the state of one environment of one application."""
     return Path(directory) / f"{app}-{environment}"

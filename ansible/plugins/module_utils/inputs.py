@@ -33,29 +33,34 @@ def environment_problem(env: str, verb: str, groups: Iterable[str]) -> str:
 
 
 def unknown_variables(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str]) -> list[str]:
-    """A sentence for each variable that carries one of our prefixes and that no role of ours knows."""
-    known_list = sorted(known)
-    starts = tuple(f"{prefix}_" for prefix in prefixes)
-    return [
-        f"{name!r} is not a variable of Slipway{_suggestion(name, known_list)}"
-        for name in sorted(names)
-        if name.startswith(starts) and name not in known_list
-    ]
-
-
-def mistyped_extra_variables(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """A sentence for each ``-e`` variable that is nearly, but not quite, one that a verb knows."""
-    known_list = sorted(known)
+    """A sentence for each variable that carries one of our prefixes, or nearly so, and that no role of ours knows."""
+    known_list, prefix_list = sorted(known), sorted(prefixes)
     problems = []
-    for name in sorted(names):
-        if name not in known_list and difflib.get_close_matches(name, known_list, 1, 0.8):
-            problems.append(f"-e {name}=… is not known{_suggestion(name, known_list)}")
+    for name in sorted(set(names) - set(known_list)):
+        prefix, bar, _ = name.partition("_")
+        if not bar:
+            continue
+        nearly = difflib.get_close_matches(prefix, prefix_list, 1, 0.8)
+        if prefix in prefix_list or (nearly and difflib.get_close_matches(name, known_list, 1, 0.85)):
+            problems.append(f"{name!r} is not a variable of Slipway{_suggestion(name, known_list)}")
     return problems
+
+
+def unknown_extra_variables(names: Iterable[str], options: Iterable[str], known: Iterable[str]) -> list[str]:
+    """A sentence for each ``-e`` variable that is no option of the verb, no variable of a role, and not Ansible's."""
+    option_list = sorted(options)
+    candidates = [*option_list, *sorted(known)]
+    takes = ", ".join(option_list) or "none of its own"
+    return [
+        f"-e {name}=… is not known{_suggestion(name, candidates)}: the options are {takes}, and the variables of roles"
+        for name in sorted(names)
+        if name not in candidates and not name.startswith("ansible_")
+    ]
 
 
 def _suggestion(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, 1, 0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def value_problems(values: Mapping[str, Any]) -> list[str]:

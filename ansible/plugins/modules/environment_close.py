@@ -112,7 +112,7 @@ def main() -> None:
         finally:
             lock.release(path, params["run"])
     except (EngineError, OSError, ValueError, lock.LockDamaged, ledger.LedgerDamaged) as error:
-        module.fail_json(msg=f"{str(error).rstrip('.')}.")
+        module.fail_json(msg=environment.explain(error))
         return
     removed = len(pruned["images"])
     module.exit_json(

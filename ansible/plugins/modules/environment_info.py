@@ -125,7 +125,7 @@ def main() -> None:
         verified = history.find_verified(params["version"]) if params["version"] else None
         holder = environment.lock_holder(home)
     except (EngineError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
-        module.fail_json(msg=f"{str(error).rstrip('.')}.")
+        module.fail_json(msg=environment.explain(error))
         return
     module.exit_json(
         changed=False,

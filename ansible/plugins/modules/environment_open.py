@@ -270,7 +270,7 @@ def main() -> None:
     except REFUSALS as error:
         if locked:
             lock.release(str(home / environment.LOCK), params["run"])
-        module.fail_json(msg=f"{str(error).rstrip('.')}.")
+        module.fail_json(msg=environment.explain(error))
         return
     live = found["live"]
     module.exit_json(

@@ -78,7 +78,7 @@ def main() -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         entry = ledger.append(str(path), event, fields)
     except (ValueError, OSError, ledger.LedgerDamaged) as error:
-        module.fail_json(msg=f"{str(error).rstrip('.')}.")
+        module.fail_json(msg=environment.explain(error))
         return
     module.exit_json(changed=True, entry=entry, story=f"ledger entry {entry['seq']}: {event}")
 

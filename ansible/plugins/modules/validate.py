@@ -25,7 +25,7 @@ options:
     description: A version such as V(1.0.42). Empty for the verb's default.
     type: str
   options:
-    description: Names of the extra variables this verb takes, against which typing errors are found.
+    description: Names of the extra variables this verb takes. Others are refused, but for variables of roles.
     type: list
     elements: str
     default: []

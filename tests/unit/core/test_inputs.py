@@ -30,18 +30,30 @@ def test_an_environment_without_hosts_is_refused():
 
 def test_a_mistyped_variable_is_refused_with_the_name_it_was_meant_to_have():
     problems = inputs.unknown_variables(["deploy_prot", "my_own"], ["deploy_port", "deploy_env"], ["deploy"])
-    assert problems == ["'deploy_prot' is not a variable of Slipway; did you mean 'deploy_port'?"]
+    assert problems == ["'deploy_prot' is not a variable of Slipway (did you mean 'deploy_port'?)"]
 
 
 def test_known_variables_and_those_of_others_pass():
     assert inputs.unknown_variables(["deploy_port", "nginx_port"], ["deploy_port"], ["deploy"]) == []
 
 
-def test_a_mistyped_extra_variable_is_refused():
-    assert inputs.mistyped_extra_variables(["verison"], ["env", "version"]) == [
-        "-e verison=… is not known; did you mean 'version'?"
-    ]
-    assert inputs.mistyped_extra_variables(["version", "api_key"], ["env", "version"]) == []
+def test_a_mistyped_prefix_is_found_too():
+    problems = inputs.unknown_variables(["depoly_port"], ["deploy_port"], ["deploy"])
+    assert problems == ["'depoly_port' is not a variable of Slipway (did you mean 'deploy_port'?)"]
+
+
+def test_variables_of_others_that_sound_like_ours_pass():
+    assert inputs.unknown_variables(["my_deploy_port", "employ_port"], ["deploy_port"], ["deploy"]) == []
+
+
+def test_an_extra_variable_that_nobody_knows_is_refused():
+    problems = inputs.unknown_extra_variables(["verison", "dry_run"], ["env", "version"], ["deploy_port"])
+    assert "-e verison=… is not known (did you mean 'version'?)" in problems[1]
+    assert problems[0].startswith("-e dry_run=… is not known: the options are env, version")
+
+
+def test_extra_variables_of_roles_and_of_ansible_pass():
+    assert inputs.unknown_extra_variables(["env", "deploy_port", "ansible_user"], ["env"], ["deploy_port"]) == []
 
 
 @pytest.mark.parametrize(
