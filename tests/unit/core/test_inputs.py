@@ -43,7 +43,7 @@ def test_a_mistyped_prefix_is_found_too():
 
 
 def test_variables_of_others_that_sound_like_ours_pass():
-    assert inputs.unknown_variables(["my_deploy_port", "employ_port"], ["deploy_port"], ["deploy"]) == []
+    assert inputs.unknown_variables(["my_deploy_port", "database_port"], ["deploy_port"], ["deploy"]) == []
 
 
 def test_an_extra_variable_that_nobody_knows_is_refused():
