@@ -71,8 +71,12 @@ class Prober:
         self._pool.shutdown()
 
     def answers(self) -> list[Answer]:
-        """Every request that is over, in the order in which they were sent."""
-        return sorted(self._answers, key=lambda answer: answer.sent)
+        """Every request that is over, in the order in which they ended.
+
+        A request that is sent while nothing listens may wait, and be answered by the next container after others
+        that were sent later have failed.
+        """
+        return sorted(self._answers, key=lambda answer: answer.done)
 
     def _pace(self) -> None:
         due = time.monotonic()
@@ -121,14 +125,15 @@ def outages(answers: list[Answer]) -> list[list[Answer]]:
 
 
 def summary(answers: list[Answer]) -> str:
-    """One line: requests, failures by kind, versions that answered, each outage's length."""
+    """One line: requests, failures by kind, each outage's length, the slowest good answer, who answered."""
     troubles = Counter(answer.trouble for answer in answers if answer.trouble)
     versions = Counter(answer.version for answer in answers if answer.version)
     gaps = [f"{group[-1].done - group[0].sent:.2f} s" for group in outages(answers)]
+    slowest = max((answer.seconds for answer in answers if not answer.trouble), default=0.0)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(troubles.items()))
     return (
         f"{len(answers)} requests, {sum(troubles.values())} failed{f' ({kinds})' if kinds else ''}; "
-        f"outages: {', '.join(gaps) or 'none'}; "
+        f"outages: {', '.join(gaps) or 'none'}; slowest {slowest:.2f} s; "
         f"answered by {', '.join(f'{name} ({count})' for name, count in sorted(versions.items())) or 'nobody'}"
     )
 

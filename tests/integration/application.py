@@ -115,12 +115,10 @@ class Application:
         yield
         assert self._picture() == before
 
-    def _picture(self) -> tuple[Any, ...]:
-        states = {key: details["State"]["Status"] for key, details in self.target.containers(self.name).items()}
-        answers = [self.answer(env)["version"] for env in ENVIRONMENTS]
-        ledgers = [
-            self.target.run("sh", "-c", f"cat {self.home(env)}/ledger.jsonl 2>/dev/null | sha256sum")
-            for env in ENVIRONMENTS
-        ]
-        locks = self.target.run("sh", "-c", f"ls {STATE}/{self.name}-*/lock.json 2>/dev/null || :")
-        return states, self.running(), answers, ledgers, locks
+    def _picture(self) -> tuple[str, list[str]]:
+        script = (
+            f"docker ps -aq --no-trunc --filter label=io.slipway.app={self.name} | xargs -r docker inspect --format "
+            "'{{.Id}} {{.State.Status}} {{.State.StartedAt}} {{.RestartCount}}'; "
+            f"cd {STATE} && sha256sum {self.name}-*/ledger.jsonl; ls -d {self.name}-*/* | grep -v guard$"
+        )
+        return self.target.run("sh", "-c", script), [self.answer(env)["version"] for env in ENVIRONMENTS]

@@ -13,6 +13,8 @@ import yaml
 from tests.integration.application import Application
 
 Overlay = Callable[[dict[str, Any]], Path]
+# What is let through by mistake is refused by the registry, and nothing is deployed.
+NO_SUCH_VERSION = "1.0.99"
 GIVE = r"give -e env=staging or -e env=production"
 
 
@@ -29,24 +31,27 @@ def overlay(tmp_path: Path) -> Overlay:
     return make
 
 
-@pytest.mark.parametrize("verb", ["deploy", "rollback"])
 @pytest.mark.parametrize(
-    ("env", "expected"),
+    ("verb", "env", "expected"),
     [
-        (None, rf"{{verb}}\.yml needs to know where: {GIVE}"),
-        ("all", rf"'all' is not an environment: {GIVE}"),
-        ("stagin", rf"'stagin' is not an environment: {GIVE}"),
-        ("staging:production", rf"'staging:production' is not an environment: {GIVE}"),
+        ("deploy", None, rf"deploy\.yml needs to know where: {GIVE}"),
+        ("deploy", "all", rf"'all' is not an environment: {GIVE}"),
+        ("deploy", "stagin", rf"'stagin' is not an environment: {GIVE}"),
+        ("deploy", "staging:production", rf"'staging:production' is not an environment: {GIVE}"),
+        ("rollback", None, rf"rollback\.yml needs to know where: {GIVE}"),
+        ("rollback", "all", rf"'all' is not an environment: {GIVE}"),
     ],
 )
 def test_environment(application: Application, verb: str, env: str | None, expected: str) -> None:
     run = application.run(verb, **({} if env is None else {"env": env}))
-    assert re.match(expected.format(verb=verb), run.reason)
+    assert re.match(expected, run.reason)
     assert {event["phase"] for event in run.events} <= {"validate"}
 
 
-@pytest.mark.parametrize("verb", ["deploy", "rollback", "approve"])
-@pytest.mark.parametrize("version", ["latest", "1.0", "v1.0.1"])
+@pytest.mark.parametrize(
+    ("verb", "version"),
+    [("deploy", "latest"), ("deploy", "1.0"), ("deploy", "v1.0.1"), ("rollback", "1.0"), ("approve", "latest")],
+)
 def test_version_is_three_numbers(application: Application, verb: str, version: str) -> None:
     env = {} if verb == "approve" else {"env": "production"}
     run = application.run(verb, version=version, **env)
@@ -69,7 +74,7 @@ def test_version_is_three_numbers(application: Application, verb: str, version: 
     ],
 )
 def test_variables(application: Application, overlay: Overlay, variables: dict[str, Any], expected: str) -> None:
-    run = application.run("deploy", env="staging", version="1.0.1", overlay=overlay(variables))
+    run = application.run("deploy", env="staging", version=NO_SUCH_VERSION, overlay=overlay(variables))
     assert re.search(expected, run.reason), run.reason
     assert {event["phase"] for event in run.events} <= {"validate"}
 
@@ -83,6 +88,6 @@ def test_variables(application: Application, overlay: Overlay, variables: dict[s
     ],
 )
 def test_extra_variables(application: Application, variables: dict[str, Any], expected: str) -> None:
-    run = application.run("deploy", env="staging", **variables)
+    run = application.run("deploy", **{"env": "staging", "version": NO_SUCH_VERSION, **variables})
     assert re.search(expected, run.reason), run.reason
     assert {event["phase"] for event in run.events} <= {"validate"}

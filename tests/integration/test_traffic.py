@@ -90,7 +90,7 @@ def assert_only_switches_failed(watched: Watched, switches: int) -> None:
     for gap in outages(watched.answers):
         began = gap[0].done
         stop, start = max((pair for pair in watched.switches if pair[0] - CLOCK_SECONDS <= began), default=(0.0, 0.0))
-        answered = [answer for answer in watched.answers if not answer.trouble and start < answer.sent < began]
+        answered = [answer for answer in watched.answers if not answer.trouble and start < answer.done < began]
         assert stop, f"requests failed at {began}, before the first switch of {watched.switches}"
         assert not answered, f"requests failed again at {began}, after the switch of {stop} to {start} was over"
         used.add(stop)
