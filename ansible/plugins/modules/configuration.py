@@ -26,7 +26,7 @@ options:
     description: What the release runs with, without its secrets.
     type: dict
   secrets:
-    description: A mapping with C(env) and C(files), each from name to value.
+    description: A mapping with C(env) and C(files), each from name to value, as one JSON text.
     type: json
 attributes:
   check_mode:
@@ -43,7 +43,7 @@ EXAMPLES = r"""
     directory: /var/lib/slipway/myapp-staging
     config: 0123456789abcdef
     configuration: {env: {}, user: "10001:10001"}
-    secrets: {env: {}, files: {API_KEY: s3cret}}
+    secrets: "{{ {'env': {}, 'files': {'API_KEY': api_key}} | to_json }}"
   register: kept
   no_log: true
 """

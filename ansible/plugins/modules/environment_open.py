@@ -72,7 +72,7 @@ EXAMPLES = r"""
     environment: staging
     image: registry.example.com/team/myapp
     configuration: {env: {}, bind: 0.0.0.0, port: 8081}
-    secrets: {env: {}, files: {}}
+    secrets: '{"env": {}, "files": {}}'
   register: opened
 """
 
@@ -191,11 +191,10 @@ def choose_configuration(
     """What is asked for, with its hash: the configuration given, or the one a rollback's release ran with."""
     if params["kind"] == "rollback":
         target = history.rollback_target(params["version"] or None)
-        return target["config"], snapshot.read(str(home), target["config"]), target
+        kept = snapshot.read(str(home), target["config"], snapshot.load_key(str(home)))
+        return target["config"], kept, target
     asked = wanted.configuration(params["configuration"], params["secrets"])
-    key = b""
-    if not check_mode or (home / "config.key").exists():
-        key = snapshot.load_or_create_key(str(home))
+    key = (snapshot.load_key(str(home)) or b"") if check_mode else snapshot.load_or_create_key(str(home))
     return snapshot.config_hash(asked.public, asked.secrets, key), asked, None
 
 
