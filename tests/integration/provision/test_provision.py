@@ -23,7 +23,7 @@ OPENED_TO_ALL = "tcp://0.0.0.0:2375"
         ({"provision_user": "root"}, r'provision_user is "root": use small letters.* not root'),
         ({"provision_user": "x ALL=(ALL) ALL"}, r'provision_user is "x ALL=\(ALL\) ALL": use small letters'),
         ({"release_registry_ca_file": "no/such/ca.crt"}, r"release_registry_ca_file is .* finds no certificate"),
-        ({"provision_authorised_keys": []}, r"provision_authorised_keys.* did you mean 'provision_authorized_keys'"),
+        ({"provision_authorised_keys": []}, r"provision_authorised_keys.*did you mean 'provision_authorized_keys'"),
     ],
 )
 def test_bad_input_is_refused(machine: Machine, variables: dict[str, Any], expected: str) -> None:
