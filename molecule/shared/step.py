@@ -4,7 +4,7 @@ Reads a step as JSON from standard input::
 
     name     how tests call it
     run      the command line after ansible-playbook, such as deploy.yml -e env=staging
-    vars     more variables, beside the scenario's vars.yml
+    vars     more variables, beside the scenario's vars/main.yml
     refused  whether the verb has to fail
 
 and appends to steps.jsonl in the scenario's folder: ``name``, ``code``, ``output``, ``before`` and ``after`` (what
@@ -72,7 +72,7 @@ def command(step: dict[str, Any], lab: Lab) -> list[str]:
     """The command line: the scenario's variables come before the step's."""
     words = ["ansible-playbook", *step["run"].split()]
     words += ["-e", json.dumps({"deploy_name": os.environ["MOLECULE_SCENARIO_NAME"], "release_image": image(lab)})]
-    variables = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "vars.yml"
+    variables = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "vars" / "main.yml"
     if variables.is_file():
         words += ["-e", f"@{variables}"]
     if step.get("vars"):

@@ -10,14 +10,19 @@ import yaml
 from conftest import Environment, Step
 from testinfra.host import Host
 
-VARIABLES = Path(__file__).parents[1] / "vars.yml"
+VARIABLES = Path(__file__).parents[1] / "vars" / "main.yml"
 
 
 class Loader(yaml.SafeLoader):
     """Reads ``!unsafe`` as the text it marks."""
 
 
-Loader.add_constructor("!unsafe", Loader.construct_yaml_str)
+def unsafe(loader: Loader, node: yaml.ScalarNode) -> str:
+    """The text that the tag marks."""
+    return str(loader.construct_scalar(node))
+
+
+Loader.add_constructor("!unsafe", unsafe)
 
 
 @pytest.fixture(scope="module")

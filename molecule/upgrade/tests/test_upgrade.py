@@ -24,18 +24,6 @@ def test_the_same_again_changes_nothing_and_nobody_notices(steps: dict[str, Step
     assert steps["upgrade"]["unanswered"] == 0
 
 
-def test_a_preview_tells_the_change_and_makes_none(steps: dict[str, Step]) -> None:
-    assert steps["preview"].changed > 0
-    assert '"APP_ENVIRONMENT"' in steps["preview"]["output"]
-    assert "s3cret" not in steps["preview"]["output"]
-    assert steps["preview"]["unanswered"] == 0
-    assert '"environment":"staging"' in steps["preview"]["after"]["body"].replace(" ", "")
-
-
-def test_a_preview_of_what_is_there_already_says_so(steps: dict[str, Step]) -> None:
-    assert steps["unchanged_preview"].changed == 0
-
-
 def test_a_configuration_alone_is_a_deployment_of_the_same_digest(staging: Environment) -> None:
     _, upgrade, reconfigured = staging.ledger
     assert reconfigured["digest"] == upgrade["digest"]
