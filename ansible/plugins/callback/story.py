@@ -74,6 +74,19 @@ def failure_message(content: dict[str, Any]) -> str:
     return str(content.get("msg") or "failed without a message")
 
 
+def is_rescued(task: Any) -> bool:
+    """Whether a rescue handles this task's failure, and so tells it with all that belongs to it."""
+    inside, parent = {task._uuid}, task._parent
+    while parent is not None:
+        rescue = getattr(parent, "rescue", None) or []
+        elsewhere = {entry._uuid for entry in [*rescue, *(getattr(parent, "always", None) or [])]}
+        if rescue and not inside & elsewhere:
+            return True
+        inside.add(parent._uuid)
+        parent = parent._parent
+    return False
+
+
 class CallbackModule(DefaultCallback):
     """Prints the story of a run; see DOCUMENTATION."""
 
@@ -86,7 +99,6 @@ class CallbackModule(DefaultCallback):
         self._start = time.monotonic()
         self._step = self._start
         self._task_name = ""
-        self._last_message = ""
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._bare = self._wants_bare_output()
@@ -196,11 +208,8 @@ class CallbackModule(DefaultCallback):
         content = result.result
         self._emit(result, "failed")
         message = failure_message(content)
-        if message == self._last_message:
-            return
-        self._last_message = message
         self._say(result, "failed", C.COLOR_ERROR)
-        if not content.get("censored"):
+        if not content.get("censored") and not is_rescued(result.task):
             self._display.display(f"         ✗ {message}", color=C.COLOR_ERROR, stderr=self._bare)
         if self._display.verbosity > 0:
             self._line(self._dump_results(content), color=C.COLOR_ERROR)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import host, labels, ledger, lock, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
-from ansible_collections.slipway.core.plugins.module_utils.history import History
+from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
 
 LEDGER = "ledger.jsonl"
 LOCK = "lock.json"
@@ -24,8 +24,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def explain(error: Exception) -> str:
     """What stopped a module, as a sentence that says what to do."""
     text = str(error).rstrip(".")
+    text = text[:1].upper() + text[1:]
     if isinstance(error, ledger.LedgerDamaged):
         return f"{text}: nothing is deployed until you restore that file from a backup and run the same command again."
+    if isinstance(error, NoRollback):
+        return f"{text}: see what ansible-playbook status.yml shows, or ship a release with deploy.yml."
     return f"{text}."
 
 
