@@ -46,16 +46,23 @@ class Application:
         """Run a verb to its end."""
         return self.start(verb, *arguments, **variables).end()
 
-    def ship(self, env: str, build: int, **variables: Any) -> verbs.Run:
-        """Deploy a build that has to arrive; to production with an approval."""
+    def ship(self, env: str, build: int, **variables: Any) -> None:
+        """Deploy a build that has to arrive, unless it is live already; to production with an approval."""
         version = f"1.0.{build}"
+        if not variables and self.live(env) == version:
+            return
         if env == "production":
             approved = self.run("approve", version=version, approved_by=APPROVER)
             assert approved.code == 0, approved.output
         run = self.run("deploy", env=env, version=version, **variables)
         assert run.code == 0, run.output
         assert self.answer(env)["version"] == version
-        return run
+
+    def live(self, env: str) -> str:
+        """The version that the ledger says is live; empty before the first deployment."""
+        listed = self.target.run("sh", "-c", f"cat {self.ledger_path(env)} 2>/dev/null || :").splitlines()
+        deployed = [entry for entry in map(json.loads, listed) if entry["event"] == "deployed"]
+        return deployed[-1]["version"] if deployed else ""
 
     def answer(self, env: str) -> dict[str, Any]:
         """What the public port answers to ``/version``; the reason under ``error`` when it does not."""
@@ -73,6 +80,11 @@ class Application:
             for key, details in found.items()
             if details["State"]["Running"]
         }
+
+    def containers(self, env: str) -> dict[str, dict[str, Any]]:
+        """Every container of an environment, by id, as Docker inspects it."""
+        found = self.target.containers(self.name)
+        return {key: it for key, it in found.items() if it["Config"]["Labels"]["io.slipway.environment"] == env}
 
     def home(self, env: str) -> str:
         """The folder of an environment's state."""

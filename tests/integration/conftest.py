@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -71,23 +71,27 @@ def image(target: Target) -> str:
     return releases.image(target.lab)
 
 
-@pytest.fixture(scope="module")
-def new_application(target: Target, image: str) -> Iterator[Callable[[], Application]]:
-    """Make applications without any state; what they leave is removed at the end of the module."""
-    made: list[Application] = []
-
-    def make() -> Application:
-        if made:
-            target.forget(made[-1].name)
-        made.append(Application(f"t{secrets.token_hex(3)}", target, {"release_image": image, **QUICK}))
-        return made[-1]
-
-    yield make
-    for application in made:
-        target.forget(application.name)
+@pytest.fixture(scope="session")
+def application(target: Target, image: str) -> Iterator[Application]:
+    """One application for all tests, as first deployments take time; what it leaves is removed at the end."""
+    variables = {"release_image": image, **QUICK}
+    made = Application(f"t{secrets.token_hex(3)}", target, variables)
+    yield made
+    target.forget(made.name)
 
 
 @pytest.fixture(scope="module")
-def application(new_application: Callable[[], Application]) -> Application:
-    """One application without any state."""
-    return new_application()
+def promoted(application: Application) -> Application:
+    """Production serves 1.0.1, and staging has proven 1.0.2 since, which nobody has approved."""
+    if application.live("production") != "1.0.1":
+        application.ship("staging", 1)
+        application.ship("production", 1)
+    application.ship("staging", 2)
+    return application
+
+
+@pytest.fixture(scope="module")
+def serving(application: Application) -> Application:
+    """Staging serves 1.0.1."""
+    application.ship("staging", 1)
+    return application

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.integration.application import Application
 
 KEEP = 2
 HEALTHY = {"APP_FAULT": ""}
-SHIPPED = [2, 3, 11, 12, 13]
+SHIPPED = [2, 3, 11, 12]
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +19,14 @@ def serving(application: Application) -> Application:
 
     The environment variable APP_FAULT takes the fault away that the later ones are built with.
     """
-    application.variables |= {"deploy_keep_releases": KEEP, "deploy_env": HEALTHY}
-    application.ship("staging", 1)
-    application.ship("production", 1)
+    if application.live("production") != "1.0.1":
+        application.ship("staging", 1)
+        application.ship("production", 1)
+    variables = application.variables | {"deploy_keep_releases": KEEP, "deploy_env": HEALTHY}
+    shipping = dataclasses.replace(application, variables=variables)
     for build in SHIPPED:
-        application.ship("staging", build)
-    return application
+        shipping.ship("staging", build)
+    return shipping
 
 
 def kept(serving: Application) -> set[str]:
@@ -36,7 +40,7 @@ def kept(serving: Application) -> set[str]:
 
 def test_pruning_keeps_what_each_environment_may_need(serving: Application) -> None:
     """Staging's pruning leaves production's image alone."""
-    assert kept(serving) == {"1.0.1", "1.0.12", "1.0.13"}
+    assert kept(serving) == {"1.0.1", "1.0.11", "1.0.12"}
     configs = serving.target.run("ls", f"{serving.home('production')}/configs").split()
     assert serving.ledger("production")[-1]["config"] in configs
 
@@ -44,18 +48,19 @@ def test_pruning_keeps_what_each_environment_may_need(serving: Application) -> N
 def test_rollback_to_the_oldest_kept_release_needs_no_registry(serving: Application) -> None:
     run = serving.run("rollback", env="staging", release_registry_password="wrong")
     assert run.code == 0, run.output
-    assert serving.answer("staging")["version"] == "1.0.12"
+    assert serving.answer("staging")["version"] == "1.0.11"
     entry = serving.ledger("staging")[-1]
-    assert (entry["event"], entry["kind"], entry["version"]) == ("deployed", "rollback", "1.0.12")
+    assert (entry["event"], entry["kind"], entry["version"]) == ("deployed", "rollback", "1.0.11")
 
 
 def test_rollback_brings_its_configuration_back(serving: Application) -> None:
     """A change of configuration alone is a release state of its own, and can be undone."""
-    serving.ship("staging", 12, deploy_env={**HEALTHY, "APP_ENVIRONMENT": "changed"})
+    before = serving.answer("staging")
+    serving.ship("staging", 11, deploy_env={**HEALTHY, "APP_ENVIRONMENT": "changed"})
     assert serving.answer("staging")["environment"] == "changed"
     run = serving.run("rollback", env="staging", deploy_env={**HEALTHY, "APP_ENVIRONMENT": "changed"})
     assert run.code == 0, run.output
-    assert serving.answer("staging") == {**serving.answer("staging"), "version": "1.0.12", "environment": "production"}
+    assert serving.answer("staging") == before
 
 
 def test_rollback_whose_image_is_gone(serving: Application) -> None:

@@ -73,13 +73,6 @@ def watch(request: pytest.FixtureRequest, serving: Application, traffic_report: 
     return run
 
 
-@pytest.fixture(scope="module")
-def serving(application: Application) -> Application:
-    """Staging serves a good release."""
-    application.ship("staging", 1)
-    return application
-
-
 def assert_only_switches_failed(watched: Watched, switches: int) -> None:
     """Each outage belongs to a switch of its own: it began after the stop, before the next container answered.
 
