@@ -5,6 +5,7 @@ Reads a step as JSON from standard input::
     name     how tests call it
     run      the command line after ansible-playbook, such as deploy.yml -e env=staging
     vars     more variables, beside the scenario's vars/main.yml
+    path     what to ask the public port for meanwhile, /health by default
     refused  whether the verb has to fail
 
 and appends to steps.jsonl in the scenario's folder: ``name``, ``code``, ``output``, ``before`` and ``after`` (what
@@ -15,6 +16,7 @@ the step says.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
@@ -24,29 +26,31 @@ import time
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from tests.lab import ROOT, Lab
 from tests.releases import image
 
 INTERVAL = 0.05
 
 
-def ask(url: str) -> dict[str, Any]:
-    """One answer: its status (0 for none) and body."""
+def ask(port: int, path: str) -> dict[str, Any]:
+    """One answer over a connection of its own: its status (0 for none) and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        answer = requests.get(url, timeout=2)
-    except requests.RequestException as error:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return {"status": answer.status, "body": answer.read().decode()}
+    except (OSError, http.client.HTTPException) as error:
         return {"status": 0, "body": str(error)}
-    return {"status": answer.status_code, "body": answer.text}
+    finally:
+        connection.close()
 
 
 class Watch(threading.Thread):
-    """Asks for ``url`` every 50 ms until it is told to stop."""
+    """Asks every 50 ms until it is told to stop."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, port: int, path: str) -> None:
         super().__init__(daemon=True)
-        self._url = url
+        self._where = port, path
         self._over = threading.Event()
         self.answers: list[tuple[float, bool]] = []
 
@@ -54,7 +58,7 @@ class Watch(threading.Thread):
         """Ask and note when, and whether the answer was a good one."""
         while not self._over.wait(INTERVAL):
             asked = time.monotonic()
-            self.answers.append((asked, ask(self._url)["status"] == 200))
+            self.answers.append((asked, ask(*self._where)["status"] == 200))
 
     def stop(self) -> dict[str, Any]:
         """Stop asking; returns the summary."""
@@ -69,15 +73,17 @@ class Watch(threading.Thread):
 
 
 def command(step: dict[str, Any], lab: Lab) -> list[str]:
-    """The command line: the scenario's variables come before the step's."""
-    words = ["ansible-playbook", *step["run"].split()]
-    words += ["-e", json.dumps({"deploy_name": os.environ["MOLECULE_SCENARIO_NAME"], "release_image": image(lab)})]
-    variables = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "vars" / "main.yml"
-    if variables.is_file():
-        words += ["-e", f"@{variables}"]
-    if step.get("vars"):
-        words += ["-e", json.dumps(step["vars"])]
-    return words
+    """The command line; the scenario's variables come after what all share, and the step's come last."""
+    # One good answer is enough here, to be quick; that it takes several in a row has tests of its own.
+    shared = {
+        "deploy_name": os.environ["MOLECULE_SCENARIO_NAME"],
+        "release_image": image(lab),
+        "deploy_health_passes": 1,
+        "deploy_health_interval": 0.1,
+    }
+    own = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "vars" / "main.yml"
+    variables = [json.dumps(shared), *([f"@{own}"] if own.is_file() else []), json.dumps(step.get("vars", {}))]
+    return ["ansible-playbook", *step["run"].split(), *(word for value in variables for word in ("-e", value))]
 
 
 def main() -> int:
@@ -90,9 +96,9 @@ def main() -> int:
     env = {**inherited, **lab.environment, "SLIPWAY_EVENTS": str(folder / "events.jsonl")}
 
     port = lab.ports["staging" if "env=staging" in step["run"] else "production"]
-    url = f"http://127.0.0.1:{port}{step.get('path', '/health')}"
-    before = ask(url)
-    watch = Watch(url)
+    path = step.get("path", "/health")
+    before = ask(port, path)
+    watch = Watch(port, path)
     watch.start()
     done = subprocess.run(
         command(step, lab),
@@ -105,7 +111,7 @@ def main() -> int:
         check=False,
     )
     record = {"name": step["name"], "code": done.returncode, "output": done.stdout, "before": before}
-    record |= watch.stop() | {"after": ask(url)}
+    record |= watch.stop() | {"after": ask(port, path)}
     with (folder / "steps.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
     print(done.stdout)
