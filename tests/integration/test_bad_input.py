@@ -61,9 +61,9 @@ def test_version_is_three_numbers(application: Application, verb: str, version: 
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"deploy_helth_path": "/"}, r"'deploy_helth_path' is not a variable .* did you mean 'deploy_health_path'"),
-        ({"release_approver": ["a"]}, r"'release_approver' is not a variable .* did you mean 'release_approvers'"),
-        ({"depoly_health_path": "/"}, r"'depoly_health_path' is not .* did you mean 'deploy_health_path'"),
+        ({"deploy_helth_path": "/"}, r"'deploy_helth_path' is not a variable .*did you mean 'deploy_health_path'"),
+        ({"release_approver": ["a"]}, r"'release_approver' is not a variable .*did you mean 'release_approvers'"),
+        ({"depoly_health_path": "/"}, r"'depoly_health_path' is not .*did you mean 'deploy_health_path'"),
         ({"deploy_pids_limit": "plenty"}, r"deploy_pids_limit is 'plenty', and has to be of type int"),
         ({"deploy_volumes": {"a": "b"}}, r"deploy_volumes is .*, and has to be of type list"),
         ({"deploy_version_source": "guess"}, r"deploy_version_source is 'guess', .* one of json, header, none"),
@@ -82,8 +82,8 @@ def test_variables(application: Application, overlay: Overlay, variables: dict[s
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"versoin": "1.0.1"}, r"versoin.* is not known; did you mean 'version'"),
-        ({"deploy_prot": 1}, r"deploy_prot.* is not .*; did you mean 'deploy_port'"),
+        ({"versoin": "1.0.1"}, r"versoin.* is not known .*did you mean 'version'"),
+        ({"deploy_prot": 1}, r"deploy_prot.* is not .*did you mean 'deploy_port'"),
         ({"dry_run": True}, r"dry_run.* is not known"),
     ],
 )

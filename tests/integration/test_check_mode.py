@@ -16,7 +16,9 @@ def picture(promoted: Application) -> tuple[Any, ...]:
     """All that a run could change on the target: containers, images, and every file with its times."""
     shown = "{{.Id}} {{.State.Status}} {{.State.StartedAt}} {{.RestartCount}}"
     containers = promoted.target.docker("inspect", "--format", shown, *promoted.target.containers(promoted.name))
-    images = promoted.target.docker("images", "--all", "--digests", "--no-trunc")
+    images = promoted.target.docker(
+        "images", "--all", "--digests", "--no-trunc", "--format", "{{.ID}} {{.Repository}}@{{.Digest}}"
+    )
     return containers, images, promoted.target.listing(promoted.name)
 
 

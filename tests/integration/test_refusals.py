@@ -201,7 +201,7 @@ def test_rollback_to_what_was_never_verified(promoted: Application) -> None:
 
 def test_rollback_without_an_earlier_release(promoted: Application) -> None:
     reason = refused(promoted, "rollback", env="production")
-    assert re.search(r"no verified release comes before 1\.0\.1", reason), reason
+    assert re.search(r"(?i)no verified release comes before 1\.0\.1", reason), reason
 
 
 def flipped(content: bytes) -> bytes:
@@ -225,7 +225,7 @@ def test_ledger_with_a_torn_line(promoted: Application, target: Target) -> None:
         reason = refused(promoted, env="staging", version="1.0.3")
     lines = before.count(b"\n")
     assert f"{promoted.ledger_path('staging')} line {lines}: the line is torn" in reason
-    assert re.search(r": (restore|repair|run|put|keep)", reason), f"it does not say what to do: {reason}"
+    assert re.search(r"restore that file from a backup", reason), f"it does not say what to do: {reason}"
 
 
 def test_lock_is_one_runs_alone(promoted: Application) -> None:
