@@ -8,9 +8,9 @@ Reads a step as JSON from standard input::
     path     what to ask the public port for meanwhile, /health by default
     refused  whether the verb has to fail
 
-and appends to steps.jsonl in the scenario's folder: ``name``, ``code``, ``output``, ``before`` and ``after`` (what
-the public port answered), ``probes`` and ``unanswered`` (how many requests were sent during the step, and how many
-of them failed), ``outage`` (seconds of the longest run of failed ones). Ends with 1 when the verb did not end as
+and appends to steps.jsonl in the scenario's folder: ``name``, ``code``, ``output``, ``after`` (what the public
+port then answered), ``probes`` and ``unanswered`` (how many requests were sent during the step, and how many of
+them failed), ``outage`` (seconds of the longest run of failed ones). Ends with 1 when the verb did not end as
 the step says.
 """
 
@@ -97,7 +97,6 @@ def main() -> int:
 
     port = lab.ports["staging" if "env=staging" in step["run"] else "production"]
     path = step.get("path", "/health")
-    before = ask(port, path)
     watch = Watch(port, path)
     watch.start()
     done = subprocess.run(
@@ -110,7 +109,7 @@ def main() -> int:
         text=True,
         check=False,
     )
-    record = {"name": step["name"], "code": done.returncode, "output": done.stdout, "before": before}
+    record = {"name": step["name"], "code": done.returncode, "output": done.stdout}
     record |= watch.stop() | {"after": ask(port, path)}
     with (folder / "steps.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
