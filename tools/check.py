@@ -13,6 +13,12 @@ from tools.steps import Step, run, summary
 LAB = {"ANSIBLE_INVENTORY": "inventory/lab", "SLIPWAY_LAB": "test"}
 COLLECTION = "ansible_collections.slipway.core.plugins"
 
+# Tests that were interrupted leave containers on the public ports, so nothing is taken over from an earlier run.
+FRESH_LAB = [
+    Step("Remove an earlier lab for the tests", ["ansible-playbook", "lab/down.yml"], LAB),
+    Step("Lab for the tests", ["ansible-playbook", "lab/up.yml"], LAB),
+]
+
 PARTS: dict[str, list[Step]] = {
     "lint": [
         Step("Lint: YAML", ["yamllint", "--strict", "."]),
@@ -25,11 +31,11 @@ PARTS: dict[str, list[Step]] = {
     ],
     "unit": [Step("Unit tests", ["pytest", "tests/unit"])],
     "molecule": [
-        Step("Lab for the tests", ["ansible-playbook", "lab/up.yml"], LAB),
+        *FRESH_LAB,
         Step("Molecule", ["python", "-m", "tools.scenarios"], LAB),
     ],
     "integration": [
-        Step("Lab for the tests", ["ansible-playbook", "lab/up.yml"], LAB),
+        *FRESH_LAB,
         Step("Integration tests", ["pytest", "tests/integration"], LAB),
     ],
 }
@@ -40,9 +46,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[], metavar="|".join(PARTS))
     wanted = parser.parse_args().parts or list(PARTS)
-    steps = list(dict.fromkeys(id(step) for part in wanted for step in PARTS[part]))
-    by_id = {id(step): step for part in wanted for step in PARTS[part]}
-    plan = [by_id[key] for key in steps]
+    plan: list[Step] = []
+    for step in (step for part in wanted for step in PARTS[part]):
+        if step not in plan:
+            plan.append(step)
     return summary(run(plan, keep_going=True), len(plan))
 
 
