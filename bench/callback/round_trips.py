@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ansible.plugins.connection import ssh
-
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.connection import ssh
 
 DOCUMENTATION = r"""
 name: round_trips

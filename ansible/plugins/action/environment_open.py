@@ -6,9 +6,8 @@ import getpass
 import os
 from typing import Any
 
-from ansible_collections.slipway.core.plugins.module_utils import run
-
 from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.core.plugins.module_utils import run
 
 
 class ActionModule(ActionBase):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.slipway.core.plugins.module_utils import gates
-
 from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.core.plugins.module_utils import gates
 
 
 class ActionModule(ActionBase):

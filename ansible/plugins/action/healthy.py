@@ -6,9 +6,8 @@ import time
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.slipway.core.plugins.module_utils.probe import SOURCES, Expectation, judge
-
 from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.core.plugins.module_utils.probe import SOURCES, Expectation, judge
 
 EVIDENCE_PROBES = 5
 BODY_CHARACTERS = 300

@@ -46,12 +46,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ansible import constants as C
+from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.vars import load_extra_vars
-
-from ansible import constants as C
-from ansible import context
 
 QUIET_ACTIONS = frozenset(
     f"ansible.builtin.{action}"
