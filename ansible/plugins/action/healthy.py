@@ -51,6 +51,8 @@ class ActionModule(ActionBase):
             return {"changed": False, "skipped": True, "msg": "health is not probed in check mode"}
         if args["passes"] < 1 or args["deadline"] < 1:
             raise AnsibleActionFail("passes and deadline must be at least 1")
+        # An answer may hold secrets, and with -vvv the connection would print it as it came.
+        self._play_context.no_log = True
         return self._watch(args, task_vars or {})
 
     def _watch(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
