@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
         if args["passes"] < 1 or args["deadline"] < 1:
             raise AnsibleActionFail("passes and deadline must be at least 1")
         # An answer may hold secrets, and with -vvv the connection would print it as it came.
-        self._play_context.no_log = True
+        self._connection._play_context.no_log = True
         return self._watch(args, task_vars or {})
 
     def _watch(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
