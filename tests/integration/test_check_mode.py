@@ -14,12 +14,12 @@ CHECK = ("--check", "--diff")
 
 def picture(promoted: Application) -> tuple[Any, ...]:
     """All that a run could change on the target: containers, images, and every file with its times."""
+    docker = promoted.target.docker
     shown = "{{.Id}} {{.State.Status}} {{.State.StartedAt}} {{.RestartCount}}"
-    containers = promoted.target.docker("inspect", "--format", shown, *promoted.target.containers(promoted.name))
-    images = promoted.target.docker(
-        "images", "--all", "--digests", "--no-trunc", "--format", "{{.ID}} {{.Repository}}@{{.Digest}}"
-    )
-    return containers, images, promoted.target.listing(promoted.name)
+    containers = docker("inspect", "--format", shown, *promoted.target.containers(promoted.name))
+    images = docker("images", "--all", "--digests", "--no-trunc", "--format", "{{.ID}} {{.Repository}}@{{.Digest}}")
+    # Docker lists images of one age in any order.
+    return sorted(containers.splitlines()), sorted(images.splitlines()), promoted.target.listing(promoted.name)
 
 
 def checked(promoted: Application, verb: str, **variables: Any) -> Run:
