@@ -20,7 +20,6 @@ from tools.child import ROOT, SetupError, run, say
 UV_VERSION = "0.13.9"
 CACHE = ROOT / ".cache"
 UV_HOME = CACHE / "uv"
-UV = UV_HOME / "bin" / "uv"
 VENV = ROOT / ".venv"
 STAMP = CACHE / "environment"
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -37,16 +36,31 @@ def certificates() -> dict[str, str]:
     }
 
 
-def ensure_uv() -> None:
-    """Install the pinned uv with pip, which knows the machine's package index, into a folder of its own."""
-    if list(UV_HOME.glob(f"lib/python*/site-packages/uv-{UV_VERSION}.dist-info")):
-        return
+def ensure_uv() -> str:
+    """The program of the pinned uv: the machine's, or one that pip installs into a folder of its own.
+
+    pip knows the machine's package index.
+    """
+    own = str(UV_HOME / "bin" / "uv")
+    for uv in (own, shutil.which("uv")):
+        if uv and uv_version(uv) == UV_VERSION:
+            return uv
     probe = subprocess.run([sys.executable, "-c", "import ensurepip"], capture_output=True, check=False)
     if probe.returncode != 0:
         packages.install("Python's venv", ["python3-venv"])
     run("Make a place for uv", [sys.executable, "-m", "venv", "--clear", str(UV_HOME)])
     pip = [str(UV_HOME / "bin" / "pip"), "install", "--disable-pip-version-check", f"uv=={UV_VERSION}"]
     run(f"Install uv {UV_VERSION}", pip, certificates(), "Check that pip can reach a package index.")
+    return own
+
+
+def uv_version(uv: str) -> str:
+    """The version of a uv program; empty if it does not run."""
+    try:
+        answer = subprocess.run([uv, "--version"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.removeprefix("uv ").partition(" ")[0].strip()
 
 
 def interpreter_version(python: Path) -> tuple[int, int]:
@@ -96,14 +110,14 @@ def ensure_environment() -> None:
     python = VENV / "bin" / "python"
     if STAMP.is_file() and STAMP.read_text() == wanted and interpreter_version(python) != (0, 0):
         return
-    ensure_uv()
-    command = [str(UV), "sync", "--frozen"]
+    command = [ensure_uv(), "sync", "--frozen"]
     if "UV_PYTHON" not in os.environ:
         interpreter = find_interpreter(os.environ["PATH"])
         say(f"Python: {interpreter or 'none of 3.12 to 3.14 found here, so uv fetches one'}")
         command += ["--python", str(interpreter)] if interpreter else []
     advice = "Install Python 3.12, 3.13 or 3.14 if uv could fetch none, else check the package index."
     run("Install the locked environment into .venv", command, certificates(), advice)
+    STAMP.parent.mkdir(exist_ok=True)
     STAMP.write_text(wanted)
 
 

@@ -142,6 +142,7 @@ class ActionModule(ActionBase):
             "elapsed": round(elapsed, 2),
             "probes": probes[-EVIDENCE_PROBES:],
             "attempts": len(probes),
+            "url": url,
         }
         result["healthy"] = not trouble
         if not trouble:

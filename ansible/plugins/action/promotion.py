@@ -19,10 +19,11 @@ class ActionModule(ActionBase):
             argument_spec={
                 "staging": {"type": "list", "elements": "dict", "required": True},
                 "version": {"type": "str", "default": ""},
+                "digest": {"type": "str", "default": ""},
             }
         )
         try:
-            release = gates.promotable(args["staging"], args["version"])
+            release = gates.promotable(args["staging"], args["version"], args["digest"])
         except gates.Refused as refusal:
             return {"failed": True, "changed": False, "msg": str(refusal)}
         return {

@@ -12,7 +12,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.slipway.core.plugins.module_utils import inputs
-from ansible_collections.slipway.core.plugins.module_utils.version import VersionError, parse_version
+from ansible_collections.slipway.core.plugins.module_utils.version import VersionError, parse_digest, parse_version
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -47,7 +47,7 @@ def _phrase(wanted: Any) -> str:
 
 
 class ActionModule(ActionBase):
-    """Checks ``env``, ``version`` and every variable of ours; reports all problems, one sentence each."""
+    """Checks ``env``, ``version``, ``digest`` and every variable of ours; reports all problems, a sentence each."""
 
     _requires_connection = False
 
@@ -58,6 +58,7 @@ class ActionModule(ActionBase):
                 "verb": {"type": "str", "required": True},
                 "env": {"type": "str"},
                 "version": {"type": "str"},
+                "digest": {"type": "str"},
                 "options": {"type": "list", "elements": "str", "default": []},
             }
         )
@@ -78,9 +79,10 @@ class ActionModule(ActionBase):
             problem = inputs.environment_problem(args["env"], args["verb"], variables["groups"])
             if problem:
                 problems.append(problem)
-        if args["version"]:
+        for name, parse in (("version", parse_version), ("digest", parse_digest)):
             try:
-                parse_version(args["version"])
+                if args[name]:
+                    parse(args[name])
             except VersionError as error:
                 problems.append(str(error).rstrip("."))
         extra = load_extra_vars(DataLoader())

@@ -28,6 +28,24 @@ options:
     ini:
       - section: callback_story
         key: events
+  summary:
+    description: File that gets a section in Markdown about this run, after what is in it; empty for none.
+    type: str
+    default: ""
+    env:
+      - name: GITHUB_STEP_SUMMARY
+    ini:
+      - section: callback_story
+        key: summary
+  outputs:
+    description: File that gets C(name=value) lines with the release's version, digest and more; empty for none.
+    type: str
+    default: ""
+    env:
+      - name: GITHUB_OUTPUT
+    ini:
+      - section: callback_story
+        key: outputs
   heartbeat:
     description: Seconds after which, and at which, a step that is still at work says so.
     type: int
@@ -51,7 +69,9 @@ from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.vars import load_extra_vars
+from ansible_collections.slipway.core.plugins.module_utils import run_summary
 
+TOLD = ("story", "entry", "release", "live", "url", "probes")
 QUIET_ACTIONS = frozenset(
     f"ansible.builtin.{action}"
     for action in ("import_role", "import_tasks", "include_role", "include_tasks", "meta", "set_fact")
@@ -100,6 +120,7 @@ class CallbackModule(DefaultCallback):
         self._task_name = ""
         self._lock = threading.Lock()
         self._done = threading.Event()
+        self._happened: list[dict[str, Any]] = []
         self._bare = self._wants_bare_output()
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
@@ -116,9 +137,7 @@ class CallbackModule(DefaultCallback):
 
     # What happened, for every view
 
-    def _emit(self, result: Any, status: str) -> None:
-        if not self._events:
-            return
+    def _emit(self, result: Any, status: str, message: str = "") -> None:
         phase, text = split_name(result.task_name)
         content = result.result
         event = {
@@ -129,9 +148,25 @@ class CallbackModule(DefaultCallback):
             "status": status,
             "seconds": round(time.monotonic() - self._step, 2),
         }
-        event.update({key: content[key] for key in ("story", "event", "probes") if content.get(key)})
+        if not content.get("censored"):
+            event.update({key: content[key] for key in TOLD if content.get(key)})
+        if message:
+            event["message"] = message
+        self._happened.append(event)
+        if not self._events:
+            return
         with self._events.open("a", encoding="utf-8") as file:
             file.write(json.dumps(event, ensure_ascii=False) + "\n")
+
+    def _tell_ci(self, failed: bool) -> None:
+        seconds = time.monotonic() - self._start
+        if self.get_option("summary"):
+            with Path(self.get_option("summary")).open("a", encoding="utf-8") as file:
+                file.write(run_summary.markdown(self._verb, self._happened, seconds, failed) + "\n")
+        if self.get_option("outputs"):
+            with Path(self.get_option("outputs")).open("a", encoding="utf-8") as file:
+                known = run_summary.outputs(self._happened)
+                file.writelines(f"{name}={value}\n" for name, value in known.items())
 
     # What people see
 
@@ -163,6 +198,7 @@ class CallbackModule(DefaultCallback):
                 self._line(f"{since:6.1f}s  {phase:<10} {'…':<15} still at work: {text} ({quiet:.0f} s)")
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
+        self._verb = Path(playbook._file_name).name
         if not self._bare:
             super().v2_playbook_on_start(playbook)
         threading.Thread(target=self._beat, daemon=True).start()
@@ -205,25 +241,25 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         content = result.result
-        self._emit(result, "failed")
+        told_here = not content.get("censored") and not is_rescued(result.task)
         message = failure_message(content)
+        self._emit(result, "failed", message if told_here else "")
         self._say(result, "failed", C.COLOR_ERROR)
-        if not content.get("censored") and not is_rescued(result.task):
+        if told_here:
             self._display.display(f"         ✗ {message}", color=C.COLOR_ERROR, stderr=self._bare)
         if self._display.verbosity > 0:
             self._line(self._dump_results(content), color=C.COLOR_ERROR)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._emit(result, "unreachable")
-        self._say(result, "unreachable", C.COLOR_UNREACHABLE)
         reason = " ".join(str(result.result.get("msg", "")).split()).rpartition("ssh: ")[2].rstrip(".")
         host = result.host.get_name()
-        self._display.display(
-            f"         ✗ {host} cannot be reached over SSH, so nothing was changed on it from here on: {reason}. "
-            f"Check it with: ansible {host} -m ping",
-            color=C.COLOR_UNREACHABLE,
-            stderr=self._bare,
+        message = (
+            f"{host} cannot be reached over SSH, so nothing was changed on it from here on: {reason}. "
+            f"Check it with: ansible {host} -m ping"
         )
+        self._emit(result, "unreachable", message)
+        self._say(result, "unreachable", C.COLOR_UNREACHABLE)
+        self._display.display(f"         ✗ {message}", color=C.COLOR_UNREACHABLE, stderr=self._bare)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         """A loop is one step."""
@@ -247,6 +283,7 @@ class CallbackModule(DefaultCallback):
             self._line(f"{since:6.1f}s  failed on {', '.join(bad)}{mode}", color=C.COLOR_ERROR)
         else:
             self._line(f"{since:6.1f}s  done, changed={changed}{mode}", color=C.COLOR_OK)
+        self._tell_ci(bool(bad))
 
     def _warnings(self, content: dict[str, Any]) -> None:
         if not self._bare:

@@ -11,13 +11,14 @@ class Refused(Exception):
     """A gate is closed; the message is one sentence that names the cause and the next command."""
 
 
-def promotable(staging: list[dict[str, Any]], version: str) -> dict[str, Any]:
+def promotable(staging: list[dict[str, Any]], version: str, digest: str = "") -> dict[str, Any]:
     """The release that production gets: the one verified in staging, by its digest.
 
     A tag that has moved since changes nothing, because no tag is asked.
 
     :param staging: what M(slipway.core.environment_info) reports of each staging host.
     :param version: the version asked for; empty for what is live in staging.
+    :param digest: the digest that it has to be; empty for whichever staging verified.
     :raises Refused: nothing suitable is verified in staging.
     """
     deploy = "ansible-playbook deploy.yml -e env=staging"
@@ -31,6 +32,11 @@ def promotable(staging: list[dict[str, Any]], version: str) -> dict[str, Any]:
         raise Refused(f"Nothing is verified in staging yet, so there is nothing to promote: run {deploy} first.")
     if len({entry["digest"] for entry in found}) > 1:
         raise Refused(f"The staging hosts run different releases: run {deploy} first.")
+    if digest and digest != found[0]["digest"]:
+        raise Refused(
+            f"Staging verified {found[0]['version']} as {found[0]['digest'][:19]}, and {digest[:19]} was asked for: "
+            f"run {deploy} -e digest={digest} first."
+        )
     return {field: found[0].get(field) for field in FIELDS}
 
 

@@ -105,9 +105,10 @@ def _remark(entry: dict[str, Any]) -> str:
         return f"{entry.get('phase')}: {entry.get('reason')}"[:90]
     if entry["event"] == "deployed":
         replaced = entry.get("replaced")
-        return f"in {entry.get('duration')} s" + (f", replaced {replaced['version']}" if replaced else "")
+        why = f": {entry['reason']}" if entry.get("reason") else ""
+        return (f"in {entry.get('duration')} s" + (f", replaced {replaced['version']}" if replaced else "") + why)[:90]
     if entry["event"] == "approved":
-        return f"until {_when(entry['expires'])}"
+        return f"until {_when(entry['expires'])}, via {entry.get('approved_via')}"
     return ", ".join(entry.get("reconciled") or [])
 
 

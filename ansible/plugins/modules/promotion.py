@@ -21,6 +21,10 @@ options:
     description: The version asked for. Empty for what is live in staging.
     type: str
     default: ""
+  digest:
+    description: The digest that has to be the one staging verified. Empty for whichever that is.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full

@@ -42,6 +42,10 @@ written:
   returned: success
   type: list
   elements: str
+release:
+  description: The record.
+  returned: success
+  type: dict
 """
 
 import json
@@ -94,7 +98,7 @@ def main() -> None:
         module.fail_json(msg=f"The release record cannot be written to {directory}: {error.strerror or error}.")
         return
     story = f"release record in {directory / 'release.json'}"
-    module.exit_json(changed=bool(stale), written=[str(path) for path in stale], story=story)
+    module.exit_json(changed=bool(stale), written=[str(path) for path in stale], release=release, story=story)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: validate
 short_description: Refuse bad input before any host is touched
 description:
-  - Checks the environment and version given on the command line, and every variable of the inventory that
+  - Checks the environment, version and digest given on the command line, and every variable of the inventory that
     carries a prefix of this collection's roles against their argument specs.
   - An unknown variable, which Ansible would silently ignore, is refused with the name it was probably meant
     to have. Runs on the controller.
@@ -23,6 +23,9 @@ options:
     type: str
   version:
     description: A version such as V(1.0.42). Empty for the verb's default.
+    type: str
+  digest:
+    description: The digest of a release. Empty for whatever the version has.
     type: str
   options:
     description: Names of the extra variables this verb takes. Others are refused, but for variables of roles.

@@ -47,6 +47,15 @@ def test_staging_hosts_that_disagree_are_refused():
         promotable([staging(live=entry()), staging(live=entry(digest=B))], "")
 
 
+def test_a_digest_that_staging_verified_is_promoted():
+    assert promotable([staging(verified=entry())], "1.0.42", A)["digest"] == A
+
+
+def test_another_digest_than_staging_verified_is_refused_with_the_command_that_verifies_it():
+    with pytest.raises(Refused, match=rf"verified 1\.0\.42 as sha256:a.*-e env=staging -e digest={B} first"):
+        promotable([staging(verified=entry())], "1.0.42", B)
+
+
 def test_a_valid_approval_opens_the_gate_and_is_named():
     assert approval(entry(), {A: {"valid": True, "seq": 7, "explanation": "ok"}}) == 7
 

@@ -75,6 +75,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: MakeProgra
     return tmp_path
 
 
+def test_uv_of_the_machine_is_taken_when_it_is_the_pinned_one(
+    program: MakeProgram, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bootstrap, "UV_HOME", tmp_path / "none")
+    monkeypatch.setattr(bootstrap, "run", lambda *_: None)
+    uv = program("bin/uv", f"echo uv {bootstrap.UV_VERSION}")
+    monkeypatch.setenv("PATH", str(uv.parent), prepend=os.pathsep)
+    assert bootstrap.ensure_uv() == str(uv)
+    program("bin/uv", "echo uv 0.0.1")
+    assert bootstrap.ensure_uv() == str(tmp_path / "none" / "bin" / "uv")
+
+
 @pytest.mark.usefixtures("project")
 def test_environment_that_fits_its_stamp_is_left_alone() -> None:
     bootstrap.ensure_environment()

@@ -1,0 +1,48 @@
+"""Who approved a GitHub Actions run, from what the API answers."""
+
+import pytest
+from ansible_collections.slipway.core.plugins.module_utils.github_run import (
+    Unapproved,
+    consent_of,
+    named,
+    reviews_path,
+)
+
+
+def review(login="ann", state="approved", environment="production"):
+    return {"state": state, "user": {"login": login}, "environments": [{"name": environment}], "comment": "fine"}
+
+
+def test_the_path_is_that_of_the_review_history():
+    assert reviews_path("team/app", "7") == "/repos/team/app/actions/runs/7/approvals"
+
+
+def test_who_approved_last_is_the_approver_and_the_record_says_how_that_is_known():
+    consent = consent_of([review("ann"), review("bob")], "production", "7")
+    assert consent == ("bob", "review of GitHub run 7")
+
+
+@pytest.mark.parametrize(
+    ("reviews", "why"),
+    [
+        ([], "no review of production in run 7: add required reviewers"),
+        ([review(environment="staging")], "no review of production"),
+        ([review("ann"), review("bob", "rejected")], "bob answered 'rejected'"),
+        ([review(state="pending")], "ann answered 'pending'"),
+        ({"message": "Not Found"}, "cannot be understood"),
+        ([{"state": "approved"}], "cannot be understood"),
+        (None, "cannot be understood"),
+    ],
+)
+def test_anything_but_an_approval_is_none(reviews, why):
+    with pytest.raises(Unapproved, match=why):
+        consent_of(reviews, "production", "7")
+
+
+def test_where_there_is_no_api_the_workflow_names_the_approver():
+    assert named(" ann ", "workflow secret X") == ("ann", "workflow secret X")
+
+
+def test_where_nobody_is_named_nobody_approved():
+    with pytest.raises(Unapproved, match="workflow secret X names nobody"):
+        named("", "workflow secret X")
