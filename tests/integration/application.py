@@ -24,11 +24,18 @@ class Application:
     """An application, and the verbs run on it.
 
     :param variables: extra variables of each run; those of a single run come on top.
+    :param address: where this machine reaches its public ports, by environment those of the lab unless ``ports`` says.
     """
 
     name: str
     target: Target
     variables: dict[str, Any] = field(default_factory=dict)
+    address: str = "127.0.0.1"
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def url(self, env: str, path: str = "") -> str:
+        """The public address of an environment."""
+        return f"http://{self.address}:{(self.ports or self.target.lab.ports)[env]}{path}"
 
     def start(
         self, verb: str, *arguments: str, overlay: Path | None = None, text: str = "", **variables: Any
@@ -67,7 +74,7 @@ class Application:
     def answer(self, env: str) -> dict[str, Any]:
         """What the public port answers to ``/version``; the reason under ``error`` when it does not."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.target.lab.ports[env]}/version", timeout=3) as answer:
+            with urllib.request.urlopen(self.url(env, "/version"), timeout=3) as answer:
                 return dict(json.loads(answer.read()))
         except (urllib.error.URLError, OSError, ValueError) as error:
             return {"version": "", "error": str(error)}

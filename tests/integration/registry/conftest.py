@@ -8,7 +8,6 @@ import re
 import secrets
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,8 @@ LAB = ROOT / ".lab" / os.environ.get("SLIPWAY_LAB", "test")
 sys.path.insert(0, str(ROOT / "collections"))
 
 from ansible_collections.slipway.core.plugins.module_utils.registry import Registry  # noqa: E402
+
+from tests.integration.secret_watch import SecretWatch  # noqa: E402
 
 DOCKERFILE = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY content /content\n"
 
@@ -96,9 +97,9 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        watch = _Watch(self.password) if watched else None
-        output, _ = process.communicate(timeout=120)
-        return Run(process.returncode, output, watch.stop() if watch else False)
+        with SecretWatch([self.password] if watched else []) as watch:
+            output, _ = process.communicate(timeout=120)
+        return Run(process.returncode, output, bool(watch.seen))
 
     def builds(self) -> dict[str, int]:
         """Every build's log, with the time it was written."""
@@ -106,30 +107,6 @@ class Project:
 
     def release(self) -> dict[str, Any]:
         return dict(json.loads((self.out / "release.json").read_text()))
-
-
-class _Watch:
-    """Looks for a secret in the argument lists of all processes, over and over until it is stopped."""
-
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
-        self._seen = False
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.02):
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self._seen |= self._secret in process.read_bytes()
-                except OSError:
-                    continue
-
-    def stop(self) -> bool:
-        self._over.set()
-        self._thread.join()
-        return self._seen
 
 
 @pytest.fixture(scope="module")
