@@ -48,6 +48,11 @@ def test_environment(application: Application, verb: str, env: str | None, expec
     assert {event["phase"] for event in run.events} <= {"validate"}
 
 
+def test_group_without_hosts(application: Application) -> None:
+    """No machine of the lab is a runner."""
+    assert application.run("runner").reason.startswith("the inventory has no hosts in group 'runner': add one to")
+
+
 @pytest.mark.parametrize(
     ("verb", "version"),
     [("deploy", "latest"), ("deploy", "1.0"), ("deploy", "v1.0.1"), ("rollback", "1.0"), ("approve", "latest")],

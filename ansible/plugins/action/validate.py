@@ -57,6 +57,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "verb": {"type": "str", "required": True},
                 "env": {"type": "str"},
+                "group": {"type": "str", "default": ""},
                 "version": {"type": "str"},
                 "digest": {"type": "str"},
                 "options": {"type": "list", "elements": "str", "default": []},
@@ -75,10 +76,12 @@ class ActionModule(ActionBase):
 
     def _command_line_problems(self, args: dict[str, Any], variables: dict[str, Any]) -> list[str]:
         problems = []
+        groups = variables["groups"]
         if args["env"] is not None:
-            problem = inputs.environment_problem(args["env"], args["verb"], variables["groups"])
-            if problem:
-                problems.append(problem)
+            problems.append(inputs.environment_problem(args["env"], args["verb"], groups))
+        elif args["group"]:
+            problems.append(inputs.group_problem(args["group"], groups))
+        problems = list(filter(None, problems))
         for name, parse in (("version", parse_version), ("digest", parse_digest)):
             try:
                 if args[name]:
@@ -91,9 +94,8 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _hosts(args: dict[str, Any], variables: dict[str, Any]) -> list[str]:
-        if args["env"] is None:
-            return ["localhost"]
-        return list(variables["groups"][args["env"]])
+        group = args["env"] or args["group"]
+        return list(variables["groups"][group]) if group else ["localhost"]
 
     @staticmethod
     def _variable_problems(host_variables: Any) -> list[str]:

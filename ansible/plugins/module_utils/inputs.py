@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
 ENVIRONMENTS = ("staging", "production")
 PORTS = ("deploy_port", "deploy_container_port")
@@ -20,16 +20,24 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*\Z")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9.:_-]*(/[a-z0-9][a-z0-9._-]*)+\Z")
 
 
-def environment_problem(env: str, verb: str, groups: Iterable[str]) -> str:
-    """Why ``env`` is no environment to run ``verb`` on; empty when it is one."""
+def environment_problem(env: str, verb: str, groups: Mapping[str, Sequence[str]]) -> str:
+    """Why ``env`` is no environment to run ``verb`` on; empty when it is one.
+
+    :param groups: the hosts of each group of the inventory.
+    """
     choices = " or ".join(f"-e env={name}" for name in ENVIRONMENTS)
     if not env:
         return f"{verb} needs to know where: give {choices}"
     if env not in ENVIRONMENTS:
         return f"{env!r} is not an environment: give {choices}"
-    if env not in groups:
-        return f"the inventory has no hosts in group {env!r}: add one to inventory/hosts.yml"
-    return ""
+    return group_problem(env, groups)
+
+
+def group_problem(group: str, groups: Mapping[str, Sequence[str]]) -> str:
+    """Why a verb cannot run on a group of the inventory; empty when it can."""
+    if groups.get(group):
+        return ""
+    return f"the inventory has no hosts in group {group!r}: add one to inventory/hosts.yml"
 
 
 def unknown_variables(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str]) -> list[str]:

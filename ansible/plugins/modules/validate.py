@@ -21,6 +21,10 @@ options:
   env:
     description: The environment to run on. Left out for verbs that need none.
     type: str
+  group:
+    description: The inventory group to run on, for verbs that need one and no environment.
+    type: str
+    default: ""
   version:
     description: A version such as V(1.0.42). Empty for the verb's default.
     type: str

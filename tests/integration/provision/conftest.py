@@ -1,4 +1,4 @@
-"""One machine for the module: bare at first, then provisioned, then with Docker Engine running."""
+"""One machine for all tests here: bare at first, then provisioned, then with Docker Engine running."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.target import Target
 ENGINE_DEADLINE_SECONDS = 60
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machine(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A bare machine beside the lab's own; removed at the end."""
     machine = Machine(target.lab, Path(tmp_path_factory.mktemp("bare")))
@@ -24,7 +24,7 @@ def machine(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     machine.down()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def provisioned(machine: Machine) -> Machine:
     """The machine after its first provision.yml, which found no Python, and else did what --check had foretold."""
     with machine.untouched():
@@ -39,7 +39,7 @@ def provisioned(machine: Machine) -> Machine:
     return machine
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def with_engine(provisioned: Machine) -> Machine:
     """The provisioned machine after somebody started Docker Engine there, as no systemd does it."""
     provisioned.run("sh", "-c", "dockerd >/var/log/dockerd.log 2>&1 &")

@@ -92,7 +92,8 @@ class Machine:
             "provision_authorized_keys_file": str(self.key.with_suffix(".pub")),
         }
         local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-        inventory = {"all": {"hosts": {"localhost": local}, "children": {"staging": {"hosts": {"bare": host}}}}}
+        groups = {"staging": {"hosts": {"bare": host}}, "runner": {"hosts": {"bare": {}}}}
+        inventory = {"all": {"hosts": {"localhost": local}, "children": groups}}
         path = self.folder / "inventory.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(inventory), encoding="utf-8")
@@ -102,14 +103,13 @@ class Machine:
         self._lab_playbook("-e", "bare=absent")
 
     def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
-        """Run a playbook, named without its ending, with the machine as the only host of staging."""
+        """Run a playbook, named without its ending, with the machine as the only host of staging and of runner."""
         inventory = str(self.folder / "inventory.json")
-        given = json.dumps({"env": "staging"} | variables)
-        return start(self.lab, playbook, "-i", inventory, *arguments, variables=given).end()
+        return start(self.lab, playbook, "-i", inventory, *arguments, variables=json.dumps(variables)).end()
 
     def provision(self, *arguments: str, **variables: Any) -> Run:
         """Run provision.yml as the deployer."""
-        return self.play("provision", *arguments, **variables)
+        return self.play("provision", *arguments, env="staging", **variables)
 
     def provision_first(self, *arguments: str, **variables: Any) -> Run:
         """Run provision.yml as a person does the first time: as the user, and with the key, that the provider knows."""

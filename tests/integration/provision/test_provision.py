@@ -113,7 +113,7 @@ def test_second_time_changes_nothing(provisioned: Machine, arguments: list[str])
 
 def test_a_deployment_can_pull(with_engine: Machine) -> None:
     image = (with_engine.lab.directory / "base_image").read_text(encoding="ascii").strip()
-    run = with_engine.play("tests/integration/provision/pull", image=image)
+    run = with_engine.play("tests/integration/provision/pull", env="staging", image=image)
     assert run.code == 0, run.output
     assert image in with_engine.run("docker", "image", "inspect", image)
 
