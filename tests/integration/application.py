@@ -38,11 +38,17 @@ class Application:
         return f"http://{self.address}:{(self.ports or self.target.lab.ports)[env]}{path}"
 
     def start(
-        self, verb: str, *arguments: str, overlay: Path | None = None, text: str = "", **variables: Any
+        self,
+        verb: str,
+        *arguments: str,
+        overlay: Path | None = None,
+        text: str = "",
+        environ: dict[str, str] | None = None,
+        **variables: Any,
     ) -> verbs.Process:
         """Start a verb; ``overlay`` is a second inventory, ``text`` YAML to add to the extra variables."""
         given = f"{self.extra(**variables)}\n{text}"
-        return verbs.start(self.target.lab, verb, *arguments, variables=given, inventory=overlay)
+        return verbs.start(self.target.lab, verb, *arguments, variables=given, inventory=overlay, environ=environ)
 
     def extra(self, **variables: Any) -> str:
         """The extra variables of a run, as YAML."""

@@ -83,20 +83,32 @@ class Process:
         return run
 
 
-def start(lab: Lab, verb: str, *arguments: str, variables: str, inventory: Path | None = None) -> Process:
+def start(
+    lab: Lab,
+    verb: str,
+    *arguments: str,
+    variables: str,
+    inventory: Path | None = None,
+    environ: dict[str, str] | None = None,
+) -> Process:
     """Start ``ansible-playbook <verb>.yml``.
 
     :param variables: extra variables as YAML; they go through a file, as an argument list is no place for secrets.
     :param inventory: a second inventory, read after the lab's.
+    :param environ: further environment variables.
     """
     folder = tempfile.TemporaryDirectory(prefix="slipway-test-")
     extra = Path(folder.name, "extra.yml")
     extra.write_text(variables, encoding="utf-8")
-    env = lab.environment | {
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_FORCE_COLOR": "0",
-        "SLIPWAY_EVENTS": f"{folder.name}/events.jsonl",
-    }
+    env = (
+        lab.environment
+        | (environ or {})
+        | {
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORCE_COLOR": "0",
+            "SLIPWAY_EVENTS": f"{folder.name}/events.jsonl",
+        }
+    )
     if inventory:
         env["ANSIBLE_INVENTORY"] += f",{inventory}"
     process = subprocess.Popen(

@@ -56,6 +56,7 @@ def run(
     folder: Path,
     payload: dict[str, Any],
     private: Iterable[str],
+    *arguments: str,
 ) -> WorkflowRun:
     """Run one workflow.
 
@@ -63,6 +64,7 @@ def run(
     :param folder: for files of this run.
     :param payload: the event, as GitHub sends it.
     :param private: what no argument list may hold.
+    :param arguments: further ones of act.
     """
     folder.mkdir(parents=True)
     files = {"secrets": dotenv(secrets), "vars": dotenv(variables), "event.json": json.dumps(payload)}
@@ -85,6 +87,7 @@ def run(
         "--no-cache-server",
         "--insecure-secrets",
         "--json",
+        *arguments,
     ]
     process = subprocess.Popen(
         command,

@@ -35,17 +35,26 @@ class Pipeline:
     report: Report
     runs: int = field(default=0)
 
-    def push(self, title: str, number: int = 0, approver: str = "alice") -> act.WorkflowRun:
+    def push(
+        self, title: str, *arguments: str, number: int = 0, approver: str = "alice", workflow: str = "ci.yml"
+    ) -> act.WorkflowRun:
         """What a push to main starts: a new run, or with ``number`` a re-run of an earlier one."""
         payload = {"ref": "refs/heads/main", "head_commit": {"message": title}}
-        return self._run(title, "push", "ci.yml", number, approver, payload)
+        return self._run(title, "push", workflow, number, approver, payload, *arguments)
 
     def dispatch(self, title: str, workflow: str, **inputs: str) -> act.WorkflowRun:
         """What a person starts by hand."""
         return self._run(title, "workflow_dispatch", workflow, 0, "", {"inputs": inputs})
 
     def _run(
-        self, title: str, event: str, workflow: str, number: int, approver: str, payload: dict[str, Any]
+        self,
+        title: str,
+        event: str,
+        workflow: str,
+        number: int,
+        approver: str,
+        payload: dict[str, Any],
+        *arguments: str,
     ) -> act.WorkflowRun:
         if not number:
             self.runs += 1
@@ -61,11 +70,13 @@ class Pipeline:
             folder,
             payload,
             self.private,
+            *arguments,
         )
         self.report(title, ended)
         assert not ended.seen, f"in an argument list: {ended.seen}"
         assert not [secret for secret in self.private if secret in ended.output], ended.output
-        assert not list(folder.rglob("slipway-credentials")), "the credentials are still there"
+        written = ended.output.count("Success - Main Write the credentials")
+        assert ended.output.count("Success - Main Remove the credentials") == written > 0
         return ended
 
     def version(self, number: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""A user's repository: a clone of the project, edited as the README says, with a bare remote."""
+"""A user's repository, edited as the README says, with a bare remote: a clone of the project, or parts of it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def copy_project(folder: Path) -> None:
-    """Copy the files of this project, as they are now."""
+def copy_project(folder: Path, parts: tuple[str, ...] = ("",)) -> None:
+    """Copy the files of this project, as they are now, whose path begins with one of ``parts``."""
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
         source, copy = ROOT / name, folder / name
-        if source.is_symlink() or source.exists():
+        if name.startswith(parts) and (source.is_symlink() or source.exists()):
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, copy, follow_symlinks=False)
 
@@ -55,9 +55,14 @@ class Repository:
         """The application's repository in the registry."""
         return f"{self.target.lab.registry}/{self.name}/myapp"
 
-    def create(self, vault_password: str, secret: str) -> None:
-        """Copy the project, edit inventory and group_vars, commit, and push to a new bare remote."""
-        copy_project(self.folder)
+    @property
+    def address(self) -> str:
+        """The VM's address, on the network that it shares with this machine."""
+        return f"{self.target.lab.registry.rpartition('.')[0]}.10"
+
+    def create(self, vault_password: str, secret: str, parts: tuple[str, ...] = ("",)) -> None:
+        """Copy the project or parts of it, edit inventory and group_vars, commit, and push to a new bare remote."""
+        copy_project(self.folder, parts)
         self.remote.mkdir()
         git(self.remote, "init", "--quiet", "--bare", "--initial-branch=main")
         git(self.folder, "init", "--quiet", "--initial-branch=main")
@@ -69,7 +74,7 @@ class Repository:
     def write_configuration(self) -> None:
         """Everything that a user has to edit."""
         lab = self.target.lab
-        vm = {"ansible_host": f"{lab.registry.rpartition('.')[0]}.10", "ansible_user": "deploy"}
+        vm = {"ansible_host": self.address, "ansible_user": "deploy"}
         hosts: dict[str, Any] = yaml.safe_load((self.folder / "inventory/hosts.yml").read_text(encoding="utf-8"))
         for environment, host in (("staging", "myapp-staging"), ("production", "myapp-prod")):
             hosts["all"]["children"][environment]["hosts"][host] = vm
