@@ -1,69 +1,82 @@
 """Everything that proves the project: lint, unit tests, molecule, integration tests.
 
 ``python -m tools.check [lint|unit|molecule|integration …]`` runs only the parts named, and with ``--scenarios`` only
-some of molecule's scenarios.
+some of molecule's scenarios. Integration tests, which mostly wait, run beside all other parts.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 
 from tools.steps import ROOT, Step, run, summary
+from tools.tracks import run_together
 
-LAB = {"ANSIBLE_INVENTORY": "inventory/lab", "SLIPWAY_LAB": "test"}
 WORKFLOWS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
 SCHEMA = "vendor.github-workflows"
 COLLECTION = "ansible_collections.slipway.core.plugins"
+TRACKS = (("lint", "unit", "molecule"), ("integration",))
 
-# Tests that were interrupted leave containers on the public ports, so nothing is taken over from an earlier run.
-FRESH_LAB = [
-    Step("Remove an earlier lab for the tests", ["ansible-playbook", "lab/down.yml"], LAB),
-    Step("Lab for the tests", ["ansible-playbook", "lab/up.yml"], LAB),
-]
+# The lab instance of each part that has one, since both take the public ports of their VM.
+INSTANCES = {"molecule": "scenarios", "integration": "test"}
 
-MOLECULE = Step("Molecule", ["python", "-m", "tools.scenarios"], LAB)
 
-PARTS: dict[str, list[Step]] = {
-    "lint": [
-        Step("Lint: YAML", ["yamllint", "--strict", "."]),
-        Step("Lint: Ansible, profile production", ["ansible-lint", "--offline", "--profile", "production"]),
-        Step("Lint: Python", ["ruff", "check"]),
-        Step("Lint: types of the collection", ["mypy", "-p", COLLECTION], {"MYPYPATH": "collections"}),
-        Step("Lint: types of the application", ["mypy", "-p", "web"], {"MYPYPATH": "app"}),
-        Step("Lint: types of the tools", ["mypy", "bench", "lab", "tests/releases.py", "tools"]),
-        Step("Lint: Dockerfile", ["hadolint", "Dockerfile"]),
-        Step("Lint: workflows, schema", ["check-jsonschema", "--builtin-schema", SCHEMA, *WORKFLOWS]),
-        Step("Lint: workflows, expressions", ["act", "--validate", "--strict"]),
-        Step("Lint: workflows, security", ["zizmor", "--offline", "--no-progress", ".github"]),
-    ],
-    "unit": [Step("Unit tests", ["pytest", "tests/unit"])],
-    "molecule": [
-        *FRESH_LAB,
-        MOLECULE,
-    ],
-    "integration": [
-        *FRESH_LAB,
-        Step("Integration tests", ["pytest", "tests/integration"], LAB),
-    ],
-}
+def lab(instance: str) -> dict[str, str]:
+    """Environment variables that choose a lab instance."""
+    return {"ANSIBLE_INVENTORY": "inventory/lab", "SLIPWAY_LAB": instance}
+
+
+def fresh_lab(instance: str) -> list[Step]:
+    """Start an instance anew, since tests that were interrupted leave containers on its public ports."""
+    return [
+        Step(f"Remove an earlier lab {instance}", ["ansible-playbook", "lab/down.yml"], lab(instance)),
+        Step(f"Lab {instance}", ["ansible-playbook", "lab/up.yml"], lab(instance)),
+    ]
+
+
+def steps(part: str, scenarios: list[str]) -> list[Step]:
+    """The steps of a part, without its lab."""
+    parts = {
+        "lint": [
+            Step("Lint: YAML", ["yamllint", "--strict", "."]),
+            Step("Lint: Ansible, profile production", ["ansible-lint", "--offline", "--profile", "production"]),
+            Step("Lint: Python", ["ruff", "check"]),
+            Step("Lint: types of the collection", ["mypy", "-p", COLLECTION], {"MYPYPATH": "collections"}),
+            Step("Lint: types of the application", ["mypy", "-p", "web"], {"MYPYPATH": "app"}),
+            Step("Lint: types of the tools", ["mypy", "bench", "lab", "tests/releases.py", "tools"]),
+            Step("Lint: Dockerfile", ["hadolint", "Dockerfile"]),
+            Step("Lint: workflows, schema", ["check-jsonschema", "--builtin-schema", SCHEMA, *WORKFLOWS]),
+            Step("Lint: workflows, expressions", ["act", "--validate", "--strict"]),
+            Step("Lint: workflows, security", ["zizmor", "--offline", "--no-progress", ".github"]),
+        ],
+        "unit": [Step("Unit tests", ["pytest", "tests/unit"])],
+        "molecule": [
+            Step("Molecule", ["python", "-m", "tools.scenarios", *scenarios], lab(INSTANCES["molecule"])),
+        ],
+        "integration": [
+            Step("Integration tests", ["pytest", "tests/integration"], lab(INSTANCES["integration"])),
+        ],
+    }
+    return parts[part]
 
 
 def main() -> int:
     """Run the parts named on the command line, all by default; returns the exit code."""
+    known = [part for track in TRACKS for part in track]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[], metavar="|".join(PARTS))
+    parser.add_argument("parts", nargs="*", choices=[[], *known], default=[], metavar="|".join(known))
     parser.add_argument("--scenarios", nargs="+", default=[], metavar="NAME", help="molecule's, all by default")
     arguments = parser.parse_args()
-    wanted = arguments.parts or list(PARTS)
-    plan: list[Step] = []
-    for step in (step for part in wanted for step in PARTS[part]):
-        if step is MOLECULE:
-            plan.append(replace(step, command=[*step.command, *arguments.scenarios]))
-        elif step not in plan:
-            plan.append(step)
-    return summary(run(plan, keep_going=True), len(plan))
+    wanted = arguments.parts or known
+    # One after the other, as they share the images that the first of them makes.
+    labs = [step for part, instance in INSTANCES.items() if part in wanted for step in fresh_lab(instance)]
+    tracks = [
+        [step for part in track if part in wanted for step in steps(part, arguments.scenarios)] for track in TRACKS
+    ]
+    tracks = [track for track in tracks if track]
+    outcomes = run(labs, keep_going=True)
+    outcomes += run_together(tracks) if len(tracks) > 1 else run(tracks[0], keep_going=True)
+    return summary(outcomes, len(outcomes))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any, Iterable
 
 Event = dict[str, Any]
 
+SHORTEST_PHASE_SECONDS = 0.05
 OUTCOMES = {"deployed": "serves", "approved": "is approved for", "failed": "was not brought to"}
 
 
@@ -103,7 +104,7 @@ def _phases(events: list[Event]) -> list[str]:
     for event in events:
         if event["phase"]:
             spent[event["phase"]] = spent.get(event["phase"], 0.0) + event["seconds"]
-    rows = [[phase, f"{took:.1f} s"] for phase, took in spent.items()]
+    rows = [[phase, f"{took:.1f} s"] for phase, took in spent.items() if took >= SHORTEST_PHASE_SECONDS]
     return _table(["phase", "took"], rows) if rows else []
 
 
