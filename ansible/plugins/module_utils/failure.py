@@ -31,7 +31,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
     reason = redact.hide(_sentence(facts["result"]), secrets)
     container = facts["container"] or {}
     logs = [redact.hide(str(line), secrets)[:LOG_CHARACTERS] for line in container.get("logs") or []]
-    answer = redact.hide(str(facts["result"].get("body") or ""), secrets)
+    answer = " ".join(redact.hide(str(facts["result"].get("body") or ""), secrets).split())
     release = facts["release"] or {}
     serving = _serving(facts["serving"] or {})
     entry = {

@@ -8,6 +8,7 @@ what a step tells of ``story``, ``entry`` (of the ledger), ``release``, ``live``
 
 from __future__ import annotations
 
+import re
 from typing import Any, Iterable
 
 Event = dict[str, Any]
@@ -27,7 +28,8 @@ def markdown(verb: str, events: list[Event], seconds: float, failed: bool) -> st
     lines = [f"### {'❌' if failed else '✅'} {_title(verb, entry, release, failed)}", ""]
     if failed:
         messages = [event["message"] for event in events if event.get("message")]
-        lines += ["~~~text", *messages, "~~~", ""]
+        fence = _fence(messages)
+        lines += [f"{fence}text", *messages, fence, ""]
     lines += _facts(events, entry, release, seconds, failed)
     lines += _health(events)
     lines += _phases(events)
@@ -50,6 +52,12 @@ def _address(events: list[Event]) -> str:
 
 def _last(events: list[Event], name: str) -> dict[str, Any]:
     return next((dict(event[name]) for event in reversed(events) if event.get(name)), {})
+
+
+def _fence(texts: list[str]) -> str:
+    """A fence for code that none of these texts can end."""
+    longest = max((len(found) for text in texts for found in re.findall("~+", text)), default=0)
+    return "~" * max(3, longest + 1)
 
 
 def _title(verb: str, entry: dict[str, Any], release: dict[str, Any], failed: bool) -> str:

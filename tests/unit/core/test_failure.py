@@ -72,7 +72,7 @@ def test_a_first_deployment_that_fails_leaves_nothing_serving():
 
 
 def test_the_answers_body_is_evidence_without_its_secrets():
-    report = failure.report(facts(result={"msg": "status 500", "body": '{"db": "hunter2!"}'}))
+    report = failure.report(facts(result={"msg": "status 500", "body": '{"db":\n "hunter2!"}\n'}))
     assert 'answer:      {"db": "********"}' in report["text"]
     assert report["entry"]["evidence"]["answer"] == '{"db": "********"}'
 

@@ -54,6 +54,11 @@ def test_a_failure_shows_its_text_whole_and_what_serves():
     assert "| address |" not in text
 
 
+def test_no_text_can_end_its_own_fence():
+    text = markdown("deploy.yml", [event("report", message="logs\n~~~~\n# not a title")], 3, failed=True)
+    assert "~~~~~text\nlogs\n~~~~\n# not a title\n~~~~~\n" in text
+
+
 def test_a_refusal_says_that_what_serves_is_untouched():
     events = [deployed()[0], event("gate", message="1.0.42 is not approved: run approve.yml.")]
     text = markdown("deploy.yml", events, 3, failed=True)
