@@ -75,6 +75,7 @@ def test_version_is_three_numbers(application: Application, verb: str, version: 
         ({"deploy_container_port": 80000}, r"deploy_container_port is 80000, and a port is between 1 and 65535"),
         ({"deploy_health_path": "health"}, r"deploy_health_path is 'health', and has to start with '/'"),
         ({"deploy_memory": "{{ lots }}"}, r"deploy_memory cannot be worked out: .*'lots' is undefined"),
+        ({"release_registry_password_file": "/no/such"}, r"release_registry_password_file is '/no/such', where"),
         ({"deploy_strategy": "wishful"}, r"deploy_strategy is 'wishful', and has to be one of recreate"),
     ],
 )

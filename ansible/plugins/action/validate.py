@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ def type_problems(options: dict[str, dict[str, Any]], values: dict[str, Any]) ->
             shown = "secret" if options[name].get("no_log") else repr(value)
             problems.append(f"{name} is {shown}, and has to be {_phrase(wanted)}")
     return problems
+
+
+def password_file_problems(values: dict[str, Any]) -> list[str]:
+    """That the file with the registry's password is missing, which its lookup would tell less clearly."""
+    path = values.get("release_registry_password_file") or os.environ.get("SLIPWAY_REGISTRY_PASSWORD_FILE")
+    if not path or Path(path).expanduser().is_file():
+        return []
+    return [
+        f"release_registry_password_file is {path!r}, where there is no file: correct it, or the environment variable "
+        "SLIPWAY_REGISTRY_PASSWORD_FILE"
+    ]
 
 
 def _phrase(wanted: Any) -> str:
@@ -110,4 +122,4 @@ class ActionModule(ActionBase):
                 problems.append(f"{name} cannot be worked out: {' '.join(str(error).split())}")
         if not problems:
             problems = type_problems(options, values)
-        return problems or inputs.value_problems(values)
+        return problems or [*inputs.value_problems(values), *password_file_problems(values)]
