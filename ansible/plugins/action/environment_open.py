@@ -6,6 +6,7 @@ import getpass
 import os
 from typing import Any
 
+from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.core.plugins.module_utils import run
 
@@ -17,6 +18,10 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        limit = context.CLIARGS.get("subset") or ""
+        if limit and "localhost" not in limit:
+            reason = f"--limit {limit} leaves out the validation of the input: add localhost to it."
+            return {"failed": True, "changed": False, "msg": reason}
         identity = {
             "owner": os.environ.get("SLIPWAY_ACTOR") or getpass.getuser(),
             "host": run.controller(),

@@ -10,7 +10,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.core.plugins.module_utils.probe import SOURCES, Expectation, judge
 
 EVIDENCE_PROBES = 5
-BODY_CHARACTERS = 300
+# Cut to what people read only after secrets are hidden in it.
+BODY_CHARACTERS = 65536
 SMOKE_ATTEMPTS = 3
 SMOKE = Expectation(statuses=tuple(range(200, 400)))
 

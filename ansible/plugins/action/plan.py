@@ -21,6 +21,9 @@ class ActionModule(ActionBase):
             }
         )
         release, opened = args["release"], args["opened"]
+        if not release["version"]:
+            reason = f"{release['digest'][:19]} has no version in its label, and the ledger needs one: add -e version=N.N.N."
+            return {"failed": True, "changed": False, "msg": reason}
         live, changes = opened["live"], opened["config_diff"]
         before = {"version": live["version"], "digest": live["digest"]} if live else {}
         after = {"version": release["version"], "digest": release["digest"]}

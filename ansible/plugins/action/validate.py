@@ -15,6 +15,7 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.slipway.core.plugins.module_utils import inputs
 from ansible_collections.slipway.core.plugins.module_utils.version import VersionError, parse_digest, parse_version
 
+JSON_HINT = """JSON, such as -e '{"deploy_env": {"A": "b"}}'"""
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 
@@ -32,6 +33,13 @@ def type_problems(options: dict[str, dict[str, Any]], values: dict[str, Any]) ->
     """A sentence for each value that its argument spec does not accept."""
     problems = []
     for name, value in values.items():
+        if value is None:
+            problems.append(f"{name} has no value: give it one, or leave it out")
+            continue
+        kind = options[name].get("type", "str")
+        if isinstance(value, str) and kind in ("dict", "list"):
+            problems.append(f"{name} is a text, and has to be of type {kind}: on the command line, give it as {JSON_HINT}")
+            continue
         spec = {key: val for key, val in options[name].items() if key in ("type", "elements", "choices")}
         outcome = ArgumentSpecValidator({name: spec}).validate({name: value})
         if outcome.error_messages:

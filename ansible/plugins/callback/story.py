@@ -248,9 +248,14 @@ class CallbackModule(DefaultCallback):
         if told_here:
             self._display.display(f"         ✗ {message}", color=C.COLOR_ERROR, stderr=self._bare)
         if self._display.verbosity > 0:
-            self._line(self._dump_results(content), color=C.COLOR_ERROR)
+            # An answer may hold secrets; what may be shown of it is in the message.
+            shown = {name: value for name, value in content.items() if name != "body"}
+            self._line(self._dump_results(shown), color=C.COLOR_ERROR)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
+        if "results" in result.result:
+            self._emit(result, "unreachable")  # of hosts that the task was delegated to, which the next step names
+            return
         reason = " ".join(str(result.result.get("msg", "")).split()).rpartition("ssh: ")[2].rstrip(".")
         host = result.host.get_name()
         message = (

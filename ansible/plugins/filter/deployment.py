@@ -16,8 +16,13 @@ def published(ports: dict[str, Any], container_port: int) -> str:
     return f"{bindings[0]['HostIp']}:{bindings[0]['HostPort']}"
 
 
+def bracketed(address: str) -> str:
+    """An address as it stands before a port: IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
+
+
 class FilterModule:
     """Names the filters."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"failure": failure.report, "published": published}
+        return {"bracketed": bracketed, "failure": failure.report, "published": published}

@@ -95,6 +95,16 @@ class Engine:
                 return None
             raise
 
+    def has_network(self, name: str) -> bool:
+        """Whether there is a network of this name or id."""
+        try:
+            self._call("GET", f"/networks/{_path(name)}")
+        except EngineError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
     def start(self, name: str) -> None:
         """Start a container; one that runs already is left alone."""
         self._call("POST", f"/containers/{_path(name)}/start")

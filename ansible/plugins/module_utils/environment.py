@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import host, labels, ledger, lock, snapshot
-from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
 
 LEDGER = "ledger.jsonl"
@@ -26,6 +26,8 @@ def explain(error: Exception) -> str:
     text = str(error).rstrip(".")
     text = text[:1].upper() + text[1:]
     if isinstance(error, ledger.LedgerDamaged):
+        return f"{text}: nothing is deployed until you restore that file from a backup and run the same command again."
+    if isinstance(error, snapshot.SnapshotDamaged):
         return f"{text}: nothing is deployed until you restore that file from a backup and run the same command again."
     if isinstance(error, NoRollback):
         return f"{text}: see what ansible-playbook status.yml shows, or ship a release with deploy.yml."
@@ -66,9 +68,30 @@ def reconcile(engine: Engine, ours: list[dict[str, Any]], live: dict[str, Any] |
             engine.remove(container["name"])
             done.append(f"removed {container['name']}")
     if keep and not keep["running"]:
-        engine.start(keep["name"])
+        try:
+            engine.start(keep["name"])
+        except EngineError as error:
+            raise EngineError(
+                f"{keep['name']}, which is live, is stopped and cannot be started ({error}): correct that, and run the "
+                "same command again"
+            ) from error
         done.append(f"started {keep['name']}")
     return done
+
+
+def refuse_unknown(ours: list[dict[str, Any]], live: dict[str, Any] | None, interrupted: str, path: Path) -> None:
+    """Refuse to touch a container that serves although no ledger knows it, as after a ledger was lost or moved.
+
+    :param interrupted: the run whose lock was taken over, which may have left such a container.
+    :raises ValueError: there is one.
+    """
+    serving = [it for it in ours if it["running"] and it["slot"] == labels.PUBLIC and it["run"] != interrupted]
+    if live is None and serving:
+        raise ValueError(
+            f"{serving[0]['name']} serves here, and {path} does not exist: correct ledger_directory or restore that "
+            f"file from a backup, or remove the container with docker rm --force {serving[0]['name']}, and run the "
+            "same command again"
+        )
 
 
 def port(engine: Engine, address: str, number: int, ours: list[dict[str, Any]]) -> dict[str, Any]:
@@ -76,6 +99,8 @@ def port(engine: Engine, address: str, number: int, ours: list[dict[str, Any]]) 
 
     The port is free for us as well while a container of our own environment listens on it.
     """
+    if not host.is_own_address(address):
+        raise ValueError(f"deploy_bind is {address}, which is no address of this machine: correct it")
     mine = {container["name"] for container in ours}
     for details in engine.containers():
         published = labels.describe(details)

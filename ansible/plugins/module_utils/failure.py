@@ -7,6 +7,7 @@ from typing import Any
 from ansible_collections.slipway.core.plugins.module_utils import redact
 
 LOG_CHARACTERS = 180
+ANSWER_CHARACTERS = 300
 UNTOUCHED = "Nothing that serves was touched: mend this, then run the same command again."
 BEFORE_THE_ATTEMPT = ("lock", "resolve", "gate", "preflight", "pull", "")
 
@@ -31,7 +32,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
     reason = redact.hide(_sentence(facts["result"]), secrets)
     container = facts["container"] or {}
     logs = [redact.hide(str(line), secrets)[:LOG_CHARACTERS] for line in container.get("logs") or []]
-    answer = " ".join(redact.hide(str(facts["result"].get("body") or ""), secrets).split())
+    answer = " ".join(redact.hide(str(facts["result"].get("body") or ""), secrets).split())[:ANSWER_CHARACTERS]
     release = facts["release"] or {}
     serving = _serving(facts["serving"] or {})
     entry = {
@@ -83,5 +84,6 @@ def _serving(report_of: dict[str, Any]) -> str:
 
 
 def _sentence(result: dict[str, Any]) -> str:
-    text = str(result.get("msg") or "it failed without a message").strip()
+    failed = [item["msg"] for item in result.get("results") or [] if item.get("failed") and item.get("msg")]
+    text = str((failed or [result.get("msg") or "it failed without a message"])[0]).strip()
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -20,14 +20,15 @@ Other events are history too, but decide nothing.
 4. Going back to an earlier release on the way with a new configuration cuts off that release and what
    follows, and adds the new state: the release keeps its place and counts by its newest configuration.
 
-The target is the state before the last one. So rollbacks in a row go ever further back, never to and fro, and
+The target is the state before the last one that is still kept, or where none of them is, the one deployed last of
+those that are. So rollbacks in a row go ever further back, never to and fro, and
 never to a release that somebody has already gone back from: after 1, 2, 3 and a rollback to 2, the next goes
 to 1; after 1, 2, 3, a rollback to 2 and a deployment of 4, it goes to 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -137,27 +138,40 @@ class History:
         """Return the newest ``deployed`` entry of a version: its newest verified configuration."""
         return next((entry for entry in reversed(self._deployed) if entry["version"] == version), None)
 
-    def rollback_target(self, version: str | None = None) -> Entry:
+    def rollback_target(self, version: str | None = None, kept: Collection[str] | None = None) -> Entry:
         """Return the ``deployed`` entry whose state a rollback restores.
 
         Without a version it is the state before the live one on the way here (see the module's text). With
         one it is that version's newest verified state; if that is the live one, there is nothing to do.
+        ``kept`` are the hashes of the configurations that are there still, None for all of them: a state whose
+        configuration was pruned is no target.
 
         Raises NoRollback if there is none.
         """
         if not self._deployed:
             raise NoRollback("nothing has been verified here yet, so there is nothing to go back to")
         if version is None:
-            if len(self._way) < 2:
-                raise NoRollback(
-                    f"no verified release comes before {self._way[-1]['version']}, which is live; "
-                    f"verified: {self._versions()}"
-                )
-            return self._way[-2]
-        found = self.find_verified(version)
-        if found is None:
+            return self._target_before_live(kept)
+        if self.find_verified(version) is None:
             raise NoRollback(f"version {version} was never verified here; verified: {self._versions()}")
-        return found
+        for entry in reversed(self._deployed):
+            if entry["version"] == version and (kept is None or entry["config"] in kept):
+                return entry
+        raise NoRollback(f"version {version} is not kept any more (see deploy_keep_releases)")
+
+    def _target_before_live(self, kept: Collection[str] | None) -> Entry:
+        if len(self._way) < 2:
+            raise NoRollback(
+                f"no verified release comes before {self._way[-1]['version']}, which is live; "
+                f"verified: {self._versions()}"
+            )
+        if kept is None:
+            return self._way[-2]
+        live = _state(self._way[-1])
+        for entry in [*reversed(self._way[:-1]), *reversed(self._deployed)]:
+            if entry["config"] in kept and _state(entry) != live:
+                return entry
+        raise NoRollback("none of the earlier releases is kept any more (see deploy_keep_releases)")
 
     def _versions(self) -> str:
         newest_first = dict.fromkeys(str(entry["version"]) for entry in reversed(self._deployed))
@@ -202,7 +216,8 @@ class History:
         """Return the states that must not be pruned, the live one first.
 
         They are the live state, the ``keep`` states before it on the way here (what rollbacks in a row
-        restore), and the ``keep`` other verified states deployed last (what a rollback may name).
+        restore), the ``keep`` other verified states deployed last, and the newest state of each of the ``keep``
+        other releases deployed last (what a rollback may name), however often the configuration has changed.
 
         Raises ValueError if ``keep`` is negative.
         """
@@ -213,7 +228,10 @@ class History:
         live = _state(self._deployed[-1])
         way = [_state(entry) for entry in reversed(self._way)][1 : keep + 1]
         recent = list(dict.fromkeys(_state(entry) for entry in reversed(self._deployed)))[1 : keep + 1]
-        return list(dict.fromkeys([live, *way, *recent]))
+        newest = {entry["digest"]: _state(entry) for entry in self._deployed}
+        releases = list(dict.fromkeys(str(entry["digest"]) for entry in reversed(self._deployed)))
+        others = [newest[digest] for digest in releases if digest != live.digest][:keep]
+        return list(dict.fromkeys([live, *way, *recent, *others]))
 
     def recent(self, count: int) -> list[Entry]:
         """Return the last ``count`` entries, newest first; raises ValueError if it is negative."""

@@ -19,6 +19,11 @@ def disk(path: str) -> dict[str, int | str]:
     return {"path": str(existing), "free_mb": usage.free // MIB, "total_mb": usage.total // MIB}
 
 
+def is_own_address(address: str) -> bool:
+    """Whether a server could listen on this address here, on some port."""
+    return port_is_free(address, 0)
+
+
 def port_is_free(address: str, port: int) -> bool:
     """Whether a server could listen on ``address:port`` now."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from typing import Any, Iterable, Mapping, Sequence
 
@@ -17,6 +18,9 @@ POSITIVE = (
     "ledger_lock_lease",
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*\Z")
+USER = re.compile(r"[0-9]+(:[0-9]+)?\Z")
+MEMORY = re.compile(r"[0-9]+(\.[0-9]+)?[bkmgtBKMGT]?[bB]?\Z")
+SECRET_FILE = re.compile(r"[^./\0][^/\0]*\Z")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9.:_-]*(/[a-z0-9][a-z0-9._-]*)+\Z")
 
 
@@ -71,6 +75,27 @@ def _suggestion(name: str, known: list[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
+def _container_problems(values: Mapping[str, Any]) -> list[str]:
+    """What Docker would refuse only once the candidate is started, or what would make secrets unreadable."""
+    problems = []
+    user = str(values.get("deploy_user", ""))
+    if user and not USER.match(user):
+        problems.append(f"deploy_user is {user!r}: give uid:gid in numbers, such as 10001:10001, or nothing")
+    if "deploy_user" in values and not user and values.get("deploy_secrets"):
+        problems.append("deploy_secrets needs deploy_user as uid:gid in numbers, so that the files get an owner")
+    if "deploy_memory" in values and not MEMORY.match(str(values["deploy_memory"])):
+        problems.append(f"deploy_memory is {values['deploy_memory']!r}: give a number and a unit, such as 512m, or 0")
+    for name in values.get("deploy_secrets") or {}:
+        if not SECRET_FILE.match(str(name)):
+            problems.append(f"deploy_secrets has {name!r}: a file's name has no slash, and does not begin with a dot")
+    if "deploy_bind" in values:
+        try:
+            ipaddress.ip_address(str(values["deploy_bind"]))
+        except ValueError:
+            problems.append(f"deploy_bind is {values['deploy_bind']!r}: give an address, such as 0.0.0.0 or 127.0.0.1")
+    return problems
+
+
 def value_problems(values: Mapping[str, Any]) -> list[str]:
     """A sentence for each value that has the right type and still cannot work."""
     problems = []
@@ -82,6 +107,7 @@ def value_problems(values: Mapping[str, Any]) -> list[str]:
             problems.append(f"{name} is {values[name]}, and has to be at least 1")
     if "deploy_name" in values and not NAME.match(str(values["deploy_name"])):
         problems.append(f"deploy_name is {values['deploy_name']!r}: use small letters, digits, '.', '_' and '-'")
+    problems += _container_problems(values)
     image = values.get("release_image")
     if image is not None and not IMAGE.match(str(image)):
         problems.append(

@@ -132,6 +132,26 @@ def acquire(
         return Attempt(Outcome.HELD, found.describe(), found)
 
 
+class LockLost(Exception):
+    """Another run has taken the lock over, so that this one may touch nothing any more."""
+
+
+def renew(path: str, run_id: str, now: datetime) -> None:
+    """Begin the lease of a lock anew, before a step that must not meet another run's.
+
+    Raises LockLost if ``run_id`` does not hold it, TimeoutError or OSError as ``acquire`` does.
+    """
+    with ledger.exclusive(path):
+        try:
+            found = read(path)
+        except LockDamaged as damage:
+            raise LockLost(str(damage)) from None
+        if found is None or found.run_id != run_id:
+            holder = found.describe() if found else "nobody's"
+            raise LockLost(f"the lock was lost to another run while this one took too long: it is {holder}")
+        _write(path, replace(found, expires=now + timedelta(seconds=found.lease_seconds)))
+
+
 def release(path: str, run_id: str) -> bool:
     """Remove the lock if ``run_id`` holds it; return whether it did. A damaged file is nobody's and stays."""
     with ledger.exclusive(path):

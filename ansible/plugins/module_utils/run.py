@@ -9,9 +9,10 @@ from pathlib import Path
 
 
 def controller() -> str:
-    """This machine since its last boot: a process id means something only together with it."""
+    """This machine since its last boot, and the processes seen: a process id means something only with both."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{socket.gethostname()}:{boot[:8]}"
+    processes = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+    return f"{socket.gethostname()}:{boot[:8]}:{processes}"
 
 
 def run_id(pid: int) -> str:

@@ -178,6 +178,13 @@ def read(directory: str, config: str, key: bytes | None = None) -> Configuration
     return configuration
 
 
+def kept(directory: str) -> frozenset[str]:
+    """Return the hashes of the snapshots that are there."""
+    configs = os.path.join(directory, "configs")
+    names = os.listdir(configs) if os.path.isdir(configs) else []
+    return frozenset(name for name in names if _HASH.fullmatch(name))
+
+
 def prune(directory: str, keep: Collection[str]) -> list[str]:
     """Remove the snapshots whose hash is not in ``keep``; return the removed hashes, sorted."""
     configs = os.path.join(directory, "configs")

@@ -112,8 +112,10 @@ def _remark(entry: dict[str, Any]) -> str:
     return ", ".join(entry.get("reconciled") or [])
 
 
-def approval_request(release: dict[str, Any], staging: dict[str, Any], live: Any, commits: list[str]) -> str:
-    """What a person is asked to approve: release, commits since production's, and staging's evidence."""
+def approval_request(
+    release: dict[str, Any], staging: dict[str, Any], live: Any, commits: list[str] | None
+) -> str:
+    """What a person is asked to approve: release, commits since production's (None: unknown), staging's evidence."""
     verified = staging["verified"] or staging["live"]
     probes = [probe for place in (verified.get("evidence") or {}).values() for probe in place or []]
     replaced = f"{live['version']} ({live['digest'][:DIGEST_CHARACTERS]})" if live else "nothing yet"
@@ -126,6 +128,6 @@ def approval_request(release: dict[str, Any], staging: dict[str, Any], live: Any
         f"  replaces  {replaced}",
         f"  staging   verified {_when(verified['time'])} UTC in {verified.get('duration')} s, "
         f"by {verified.get('actor')}; {passed} of its last {len(probes)} health checks passed",
-        f"  commits   {len(commits) if commits else 'not known in this clone'}",
+        f"  commits   {len(commits) if commits is not None else 'not known in this clone'}",
     ]
-    return "\n".join([*lines, *(f"    {commit}" for commit in commits)])
+    return "\n".join([*lines, *(f"    {commit}" for commit in commits or [])])

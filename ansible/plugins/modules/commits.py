@@ -43,6 +43,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+known:
+  description: Whether the repository has both commits.
+  returned: success
+  type: bool
 commits:
   description: Abbreviated hash, author and subject of each.
   returned: success
@@ -79,7 +83,7 @@ def main() -> None:
         reach,
     ]
     code, out, _err = module.run_command(command)
-    module.exit_json(changed=False, commits=out.splitlines() if code == 0 else [])
+    module.exit_json(changed=False, known=code == 0, commits=out.splitlines() if code == 0 else [])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,14 @@ options:
     description: Seconds that the stopped container gets to finish after SIGTERM.
     type: int
     default: 30
+  lock:
+    description: The environment's lock, which O(run) has to hold still. Empty for none.
+    type: path
+    default: ""
+  run:
+    description: The run that switches.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -48,8 +56,10 @@ seconds:
 """
 
 import time
+from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import lock
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 
 
@@ -65,6 +75,8 @@ def main() -> None:
             "stop": {"type": "str", "default": ""},
             "start": {"type": "str", "default": ""},
             "grace": {"type": "int", "default": 30},
+            "lock": {"type": "path", "default": ""},
+            "run": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -77,6 +89,8 @@ def main() -> None:
         if module.check_mode or not (stopping or starting):
             module.exit_json(changed=stopping or starting)
             return
+        if module.params["lock"]:
+            lock.renew(module.params["lock"], module.params["run"], datetime.now(timezone.utc))
         began = time.monotonic()
         if stopping:
             engine.stop(stop, grace)
@@ -89,6 +103,9 @@ def main() -> None:
                 module.fail_json(msg=f"{start} could not be started: {error}.", restarted=stopping)
                 return
         seconds = round(time.monotonic() - began, 2)
+    except (lock.LockLost, OSError) as error:
+        module.fail_json(msg=f"Nothing was switched, because {error}.")
+        return
     except EngineError as error:
         module.fail_json(msg=f"{stop or 'nothing'} could not be replaced by {start or 'nothing'}: {error}.")
         return

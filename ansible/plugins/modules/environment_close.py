@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 retired:
-  description: Containers that were removed.
+  description: Containers that were removed, and the live one if it had to be started.
   returned: success
   type: list
   elements: str
@@ -71,14 +71,10 @@ from ansible_collections.slipway.core.plugins.module_utils.history import Histor
 
 
 def retire(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
-    """Remove every container of the environment but the live one; returns their names."""
+    """Remove every container of the environment but the live one, which has to run; returns what was done."""
     live = History(ledger.read(str(home / environment.LEDGER))).live()
     ours = environment.containers(engine, params["app"], params["environment"])
-    keep = environment.live_container(ours, live)
-    names = [container["name"] for container in ours if container is not keep]
-    for name in names:
-        engine.remove(name)
-    return names
+    return environment.reconcile(engine, ours, live)
 
 
 def main() -> None:

@@ -122,6 +122,10 @@ disk:
   description: Folder, free_mb and total_mb of Docker's storage.
   returned: success
   type: dict
+state_disk:
+  description: The same of the environment's state.
+  returned: success
+  type: dict
 port:
   description: Address, number, free, and the holder of the public port.
   returned: success
@@ -164,8 +168,8 @@ REFUSALS = (
 )
 
 
-def take_lock(params: dict[str, Any], home: Path, now: datetime) -> dict[str, Any] | None:
-    """Take the lock; returns its holder when another run has it."""
+def take_lock(params: dict[str, Any], home: Path, now: datetime) -> tuple[dict[str, Any] | None, str]:
+    """Take the lock; returns its holder when another run has it, and the run that it was taken over from."""
     attempt = lock.acquire(
         str(home / environment.LOCK),
         params["owner"],
@@ -176,13 +180,27 @@ def take_lock(params: dict[str, Any], home: Path, now: datetime) -> dict[str, An
         gone=params["gone"],
     )
     if attempt.acquired:
-        return None
+        return None, attempt.previous.run_id if attempt.previous else ""
     held = attempt.lock
-    return {
+    holder = {
         "host": held.host if held else "",
         "run": held.run_id if held else "",
         "explanation": attempt.explanation,
     }
+    return holder, ""
+
+
+def refuse_missing_networks(engine: Engine, networks: list[dict[str, Any]]) -> None:
+    """Refuse Docker networks that are not there.
+
+    :raises ValueError: one is missing.
+    """
+    for network in networks:
+        if not engine.has_network(str(network["name"])):
+            raise ValueError(
+                f"deploy_networks has {network['name']!r}, which Docker does not know here: make it with docker "
+                f"network create {network['name']}, and run the same command again"
+            )
 
 
 def choose_configuration(
@@ -190,7 +208,7 @@ def choose_configuration(
 ) -> tuple[str, snapshot.Configuration, dict[str, Any] | None]:
     """What is asked for, with its hash: the configuration given, or the one a rollback's release ran with."""
     if params["kind"] == "rollback":
-        target = history.rollback_target(params["version"] or None)
+        target = history.rollback_target(params["version"] or None, snapshot.kept(str(home)))
         kept = snapshot.read(str(home), target["config"], snapshot.load_key(str(home)))
         return target["config"], kept, target
     asked = wanted.configuration(params["configuration"], params["secrets"])
@@ -198,7 +216,9 @@ def choose_configuration(
     return snapshot.config_hash(asked.public, asked.secrets, key), asked, None
 
 
-def report(params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool) -> dict[str, Any]:
+def report(
+    params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool, interrupted: str
+) -> dict[str, Any]:
     """All that the phases after this one need to know; undoes an interrupted run's leftovers first."""
     path = str(home / environment.LEDGER)
     entries = ledger.read(path)
@@ -207,6 +227,8 @@ def report(params: dict[str, Any], home: Path, engine: Engine, now: datetime, ch
     config, asked, target = choose_configuration(params, home, history, check_mode)
     running = environment.kept(home, live)
     ours = environment.containers(engine, params["app"], params["environment"])
+    environment.refuse_unknown(ours, live, interrupted, home / environment.LEDGER)
+    refuse_missing_networks(engine, asked.public["networks"])
     reconciled: list[str] = []
     if not check_mode:
         reconciled = environment.reconcile(engine, ours, live)
@@ -227,6 +249,7 @@ def report(params: dict[str, Any], home: Path, engine: Engine, now: datetime, ch
         "approvals": environment.approvals(entries, history, params["environment"], now),
         "digests": environment.digests(engine, params["image"]),
         "disk": host.disk(engine.info()["DockerRootDir"]),
+        "state_disk": host.disk(str(home)),
         "port": {"address": address, **environment.port(engine, address, number, ours)},
         "engine": {"version": engine.version()["Version"]},
         "reconciled": reconciled,
@@ -253,11 +276,12 @@ def main() -> None:
     params = module.params
     home = environment.home(params["directory"], params["app"], params["environment"])
     now = datetime.now(timezone.utc)
-    locked = False
+    locked, ready = False, False
+    interrupted = (environment.lock_holder(home) or {}).get("run", "")
     try:
         if not module.check_mode:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            holder = take_lock(params, home, now)
+            holder, interrupted = take_lock(params, home, now)
             if holder:
                 module.fail_json(
                     msg=f"{params['environment']} is being deployed already: the lock is {holder['explanation']}. "
@@ -265,15 +289,17 @@ def main() -> None:
                     holder=holder,
                 )
             locked = True
-        found = report(params, home, Engine(), now, module.check_mode)
+        found = report(params, home, Engine(), now, module.check_mode, interrupted)
+        ready = True
     except REFUSALS as error:
-        if locked:
-            lock.release(str(home / environment.LOCK), params["run"])
         module.fail_json(msg=environment.explain(error))
         return
+    finally:
+        if locked and not ready:
+            lock.release(str(home / environment.LOCK), params["run"])
     live = found["live"]
     module.exit_json(
-        changed=False,
+        changed=bool(found["reconciled"]),
         story=f"{params['environment']} locked; live is {live['version'] if live else 'nothing yet'}"
         + (f"; reconciled: {', '.join(found['reconciled'])}" if found["reconciled"] else ""),
         **found,

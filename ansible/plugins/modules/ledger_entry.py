@@ -24,6 +24,10 @@ options:
     description: What belongs to the event. Never a secret.
     type: dict
     required: true
+  run:
+    description: The run that has to hold the environment's lock still. Empty for an entry that needs no lock.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -48,10 +52,11 @@ entry:
   type: dict
 """
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, history, ledger
+from ansible_collections.slipway.core.plugins.module_utils import environment, history, ledger, lock
 
 
 def main() -> None:
@@ -64,6 +69,7 @@ def main() -> None:
                 "choices": ["deployed", "failed", "approved", "aborted"],
             },
             "fields": {"type": "dict", "required": True},
+            "run": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -76,8 +82,10 @@ def main() -> None:
             module.exit_json(changed=True)
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if module.params["run"]:
+            lock.renew(str(path.parent / environment.LOCK), module.params["run"], datetime.now(timezone.utc))
         entry = ledger.append(str(path), event, fields)
-    except (ValueError, OSError, ledger.LedgerDamaged) as error:
+    except (ValueError, OSError, ledger.LedgerDamaged, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return
     module.exit_json(changed=True, entry=entry, story=f"ledger entry {entry['seq']}: {event}")
