@@ -53,6 +53,17 @@ def test_group_without_hosts(application: Application) -> None:
     assert application.run("runner").reason.startswith("the inventory has no hosts in group 'runner': add one to")
 
 
+def test_limit_without_the_validation(application: Application) -> None:
+    run = application.run("deploy", "--limit", "myapp-staging", env="staging", version=NO_SUCH_VERSION)
+    assert "--limit myapp-staging leaves out the validation of the input: add localhost to it" in run.reason
+
+
+def test_format_of_the_status(application: Application) -> None:
+    assert application.run("status", format="jsn").reason == (
+        'format is "jsn": give -e format=json, or nothing for a table.'
+    )
+
+
 @pytest.mark.parametrize(
     ("verb", "version"),
     [("deploy", "latest"), ("deploy", "1.0"), ("deploy", "v1.0.1"), ("rollback", "1.0"), ("approve", "latest")],
@@ -76,6 +87,13 @@ def test_version_is_three_numbers(application: Application, verb: str, version: 
         ({"deploy_health_path": "health"}, r"deploy_health_path is 'health', and has to start with '/'"),
         ({"deploy_memory": "{{ lots }}"}, r"deploy_memory cannot be worked out: .*'lots' is undefined"),
         ({"release_registry_password_file": "/no/such"}, r"release_registry_password_file is '/no/such', where"),
+        ({"deploy_env": '{"A": "b"}'}, r"deploy_env is a text, .* of type dict: on the command line, give JSON"),
+        ({"deploy_smoke_paths": None}, r"deploy_smoke_paths has no value: give it one, or leave it out"),
+        ({"deploy_user": "app"}, r"deploy_user is 'app': give uid:gid in numbers"),
+        ({"deploy_user": "", "deploy_secrets": {"a": "b"}}, r"deploy_secrets needs deploy_user as uid:gid"),
+        ({"deploy_memory": "lots"}, r"deploy_memory is 'lots': give a number and a unit"),
+        ({"deploy_secrets": {"a/b": "x"}}, r"deploy_secrets has 'a/b': a file's name has no slash"),
+        ({"deploy_bind": "eth0"}, r"deploy_bind is 'eth0': give an address"),
         ({"deploy_strategy": "wishful"}, r"deploy_strategy is 'wishful', and has to be one of recreate"),
     ],
 )

@@ -91,6 +91,40 @@ def test_machine_that_cannot_be_reached(promoted: Application, tmp_path: Path) -
     assert re.search(r"myapp-staging cannot be reached over SSH.*ansible myapp-staging -m ping", reason), reason
 
 
+@pytest.mark.parametrize("verb", ["deploy", "approve"])
+def test_staging_that_cannot_be_reached_is_named(promoted: Application, tmp_path: Path, verb: str) -> None:
+    """Production needs it, and what is unreachable is not production."""
+    overlay = tmp_path / "closed.yml"
+    overlay.write_text(yaml.safe_dump({"all": {"hosts": {"myapp-staging": {"ansible_port": 1}}}}), encoding="utf-8")
+    variables = {"env": "production"} if verb == "deploy" else {"approved_by": APPROVER}
+    reason = refused(promoted, verb, overlay=overlay, **variables)
+    assert re.search(r"myapp-staging, whose ledger .* cannot be reached over SSH.*ansible myapp-staging -m", reason)
+    assert "lock.json\n" not in promoted.target.listing(promoted.name)
+
+
+def test_address_that_the_machine_does_not_have(promoted: Application) -> None:
+    reason = refused(promoted, env="staging", version="1.0.3", deploy_bind="203.0.113.1")
+    assert re.search(r"(?i)deploy_bind is 203\.0\.113\.1, which is no address of this machine", reason)
+
+
+def test_network_that_docker_does_not_know(promoted: Application) -> None:
+    reason = refused(promoted, env="staging", version="1.0.3", deploy_networks=[{"name": "nowhere"}])
+    assert re.search(r"(?i)deploy_networks has 'nowhere'.*make it with docker network create nowhere", reason), reason
+
+
+def test_containers_without_their_ledger(promoted: Application) -> None:
+    """A ledger that was lost, or is looked for elsewhere, is no reason to remove what serves."""
+    reason = refused(promoted, env="staging", version="1.0.3", ledger_directory="/var/lib/elsewhere")
+    assert re.search(r"(?i)serves here, and /var/lib/elsewhere/.* does not exist: correct ledger_directory", reason)
+
+
+def test_damaged_staging_ledger_stops_production_with_its_own_words(promoted: Application, target: Target) -> None:
+    with promoted.ledger_restored("staging") as before:
+        target.write(promoted.ledger_path("staging"), flipped(before))
+        reason = refused(promoted, env="production")
+    assert f"{promoted.ledger_path('staging')} line 2: the hash does not match its content" in reason
+
+
 def test_disk_without_room(promoted: Application) -> None:
     reason = refused(promoted, env="staging", version="1.0.3", deploy_disk_min_mb=99_999_999)
     expected = rf"has \d+ MiB free and 99999999 MiB are needed \(deploy_disk_min_mb\).*{AGAIN}"

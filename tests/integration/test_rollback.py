@@ -73,5 +73,5 @@ def test_rollback_whose_image_is_gone(serving: Application) -> None:
 
 
 def test_rollback_without_a_history(serving: Application) -> None:
-    run = serving.run("rollback", env="staging", deploy_name=f"{serving.name}-new")
+    run = serving.run("rollback", env="staging", deploy_name=f"{serving.name}-none")
     assert run.reason.startswith("Nothing has been verified here yet, so there is nothing to go back to")

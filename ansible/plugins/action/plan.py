@@ -22,8 +22,8 @@ class ActionModule(ActionBase):
         )
         release, opened = args["release"], args["opened"]
         if not release["version"]:
-            reason = f"{release['digest'][:19]} has no version in its label, and the ledger needs one: add -e version=N.N.N."
-            return {"failed": True, "changed": False, "msg": reason}
+            reason = f"{release['digest'][:19]} has no version in its label, and the ledger needs one"
+            return {"failed": True, "changed": False, "msg": f"{reason}: add -e version=N.N.N."}
         live, changes = opened["live"], opened["config_diff"]
         before = {"version": live["version"], "digest": live["digest"]} if live else {}
         after = {"version": release["version"], "digest": release["digest"]}

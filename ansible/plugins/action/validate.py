@@ -38,7 +38,7 @@ def type_problems(options: dict[str, dict[str, Any]], values: dict[str, Any]) ->
             continue
         kind = options[name].get("type", "str")
         if isinstance(value, str) and kind in ("dict", "list"):
-            problems.append(f"{name} is a text, and has to be of type {kind}: on the command line, give it as {JSON_HINT}")
+            problems.append(f"{name} is a text, and has to be of type {kind}: on the command line, give {JSON_HINT}")
             continue
         spec = {key: val for key, val in options[name].items() if key in ("type", "elements", "choices")}
         outcome = ArgumentSpecValidator({name: spec}).validate({name: value})

@@ -106,3 +106,18 @@ def test_the_live_release_and_those_before_it_are_kept(tmp_path, keep):
         deployed(staging, f"1.0.{number}", digest)
     pruned = retention.prune(FakeEngine(digests), tmp_path, staging, "r/app", keep)
     assert pruned["images"] == digests[: 8 - keep]
+
+
+@pytest.mark.parametrize(
+    ("container_run", "running", "slot", "interrupted"),
+    [("run-1", True, "public", "run-1"), ("run-1", False, "public", ""), ("run-1", True, "candidate", "")],
+)
+def test_what_an_interrupted_first_deployment_left_is_known(container_run, running, slot, interrupted, tmp_path):
+    ours = [container("new", container_run, slot, running)]
+    environment.refuse_unknown(ours, None, interrupted, tmp_path / "ledger.jsonl")
+
+
+def test_a_container_that_serves_without_a_ledger_is_not_touched(tmp_path):
+    with pytest.raises(ValueError, match=r"new serves here, and .*ledger\.jsonl does not exist: correct"):
+        environment.refuse_unknown([container("new", "run-1")], None, "run-2", tmp_path / "ledger.jsonl")
+    environment.refuse_unknown([container("new", "run-1")], LIVE, "", tmp_path / "ledger.jsonl")

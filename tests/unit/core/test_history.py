@@ -134,9 +134,7 @@ def test_a_rollback_that_leads_nowhere_names_what_is_verified() -> None:
     past = history(deployed(1), deployed(2), deployed(1))
     with pytest.raises(NoRollback, match=r"before 1\.0\.1, which is live; verified: 1\.0\.1, 1\.0\.2$"):
         past.rollback_target()
-    with pytest.raises(
-        NoRollback, match=r"version 1\.0\.9 was never verified here; verified: 1\.0\.1, 1\.0\.2$"
-    ):
+    with pytest.raises(NoRollback, match=r"version 1\.0\.9 was never verified here; verified: 1\.0\.1, 1\.0\.2$"):
         past.rollback_target("1.0.9")
 
 
@@ -210,6 +208,37 @@ def test_what_rollbacks_may_need_is_protected(before: list[Move], keep: int) -> 
         trail.append(found)
 
 
+@given(moves, st.integers(2, 5))
+def test_a_rollback_finds_something_that_pruning_has_left(before: list[Move], keep: int) -> None:
+    """However the configuration changed and whatever was deployed again, after every deployment was pruned."""
+    events: list[dict[str, Any]] = []
+    kept: set[str] = set()
+    for build, config in before:
+        events.append(deployed(build, f"{build}{config}"))
+        kept.add(f"{build}{config}")
+        kept &= {state.config for state in history(*events).protected(keep - 1)}
+    if target(*before) is None:
+        return
+    past = history(*events)
+    found = past.rollback_target(kept=kept)
+    assert found["config"] in kept
+    assert found["config"] != events[-1]["config"]
+
+
+def test_many_configurations_do_not_push_the_release_before_them_out() -> None:
+    past = history(deployed(1, "x"), *(deployed(2, str(number)) for number in range(9)))
+    assert State("sha256:1", "x") in past.protected(1)
+
+
+def test_what_is_not_kept_any_more_is_no_target() -> None:
+    past = history(deployed(1, "x"), deployed(2, "y"), deployed(3, "z"))
+    assert past.rollback_target(kept={"x", "z"})["version"] == "1.0.1"
+    with pytest.raises(NoRollback, match=r"version 1\.0\.2 is not kept any more"):
+        past.rollback_target("1.0.2", kept={"x", "z"})
+    with pytest.raises(NoRollback, match="none of the earlier releases is kept"):
+        past.rollback_target(kept={"z"})
+
+
 def test_failed_releases_are_not_protected() -> None:
     past = history(deployed(1), deployed(2, "b"), failed(3))
     assert past.protected(5) == states((2, "b"), (1, "a"))
@@ -264,9 +293,7 @@ def test_without_any_approval_nobody_has_approved() -> None:
 def test_an_approval_of_another_release_is_named() -> None:
     answer = history(approved(1)).approval_for("sha256:2", NOW)
     assert answer.status is ApprovalStatus.OTHER_RELEASE
-    assert (
-        answer.explanation == "the approval by alice (entry 1) is for 1.0.1 (sha256:1), not for this release"
-    )
+    assert answer.explanation == "the approval by alice (entry 1) is for 1.0.1 (sha256:1), not for this release"
 
 
 def test_approvals_of_other_releases_that_are_over_are_not_named() -> None:

@@ -253,9 +253,7 @@ def test_only_the_owner_may_read_it(path: str) -> None:
 
 
 @pytest.mark.parametrize("step", ["open", "fsync", "replace"])
-def test_a_failing_disk_leaves_the_ledger_as_it_was(
-    path: str, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failing_disk_leaves_the_ledger_as_it_was(path: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.append(path, "deployed", {"version": "1.0.1"})
     real_open = os.open
 

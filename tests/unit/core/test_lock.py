@@ -309,3 +309,21 @@ def test_bad_input_is_refused_and_takes_nothing(path: str, changed: dict[str, An
     with pytest.raises(ValueError, match=message):
         lock.acquire(path, **{**good, **changed})
     assert lock.read(path) is None
+
+
+def test_a_lock_that_is_held_still_is_renewed(path: str) -> None:
+    acquire(path, "one")
+    lock.renew(path, "one", later(500))
+    held = lock.read(path)
+    assert held is not None
+    assert (held.started, held.expires) == (NOW, later(500 + LEASE))
+
+
+def test_a_lock_that_another_run_has_taken_is_lost(path: str) -> None:
+    acquire(path, "one")
+    acquire(path, "two", later(LEASE))
+    with pytest.raises(lock.LockLost, match="lost to another run .*: it is held by owner of two"):
+        lock.renew(path, "one", later(LEASE))
+    lock.release(path, "two")
+    with pytest.raises(lock.LockLost, match="it is nobody's"):
+        lock.renew(path, "one", later(LEASE))

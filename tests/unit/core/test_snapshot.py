@@ -30,9 +30,7 @@ variables = st.dictionaries(
     texts.filter(lambda value: "\0" not in value),
     max_size=3,
 )
-file_names = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=40
-)
+file_names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=40)
 files = st.dictionaries(file_names.filter(lambda name: not name.startswith(".")), texts, max_size=3)
 settings_values = st.none() | st.booleans() | st.integers() | texts | st.lists(texts, max_size=2)
 public_settings = st.dictionaries(
@@ -116,14 +114,10 @@ def test_files_belong_to_the_containers_user(directory: str, monkeypatch: pytest
     snapshot.write(directory, HASH, {}, {}, {"tls.key": "x"}, 10001, 10002)
     inner = f"{directory}/configs/.new/files"
     assert given_to == {f"{inner}/.new": (10001, 10002), inner: (10001, 10002)}
-    assert snapshot.write(directory, HASH, {}, {}, {"tls.key": "x"}, 10001, 10002), (
-        "the owner is not yet right"
-    )
+    assert snapshot.write(directory, HASH, {}, {}, {"tls.key": "x"}, 10001, 10002), "the owner is not yet right"
 
 
-@pytest.mark.parametrize(
-    "spoil", ["content", "index", "missing", "surplus", "mode", "directory mode", "no files"]
-)
+@pytest.mark.parametrize("spoil", ["content", "index", "missing", "surplus", "mode", "directory mode", "no files"])
 def test_a_spoilt_snapshot_is_mended_in_place(directory: str, spoil: str) -> None:
     write(directory, EXAMPLE)
     at = Path(directory, "configs", HASH)
@@ -153,9 +147,7 @@ def test_a_spoilt_snapshot_is_mended_in_place(directory: str, spoil: str) -> Non
 
 
 @pytest.mark.parametrize("step", ["fsync", "chown", "rename"])
-def test_a_failing_disk_leaves_no_half_snapshot(
-    directory: str, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failing_disk_leaves_no_half_snapshot(directory: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write(directory, EXAMPLE)
     real, calls, failing = getattr(os, step), [], {"rename": 1}.get(step, 3)
 
@@ -229,9 +221,7 @@ def test_what_cannot_be_kept_is_refused(directory: str, arguments: dict[str, Any
     assert names(directory) == []
 
 
-@pytest.mark.parametrize(
-    "config", ["", "..", "0123456789abcde", "0123456789ABCDEF", HASH + "\n", HASH + "/x"]
-)
+@pytest.mark.parametrize("config", ["", "..", "0123456789abcde", "0123456789ABCDEF", HASH + "\n", HASH + "/x"])
 def test_only_hashes_name_a_snapshot(directory: str, config: str) -> None:
     with pytest.raises(ValueError, match="is not a configuration hash"):
         write(directory, EXAMPLE, config)
@@ -287,9 +277,7 @@ def test_the_hash_is_what_its_definition_says() -> None:
 
 
 @given(configurations, configurations)
-def test_configurations_have_one_hash_if_and_only_if_they_are_the_same(
-    a: Configuration, b: Configuration
-) -> None:
+def test_configurations_have_one_hash_if_and_only_if_they_are_the_same(a: Configuration, b: Configuration) -> None:
     def identity(configuration: Configuration) -> str:
         return snapshot.config_hash(configuration.public, configuration.secrets, KEY)
 
@@ -305,9 +293,7 @@ def test_a_variable_and_a_file_of_one_name_are_two_secrets() -> None:
 
 
 def test_without_the_key_a_secret_cannot_be_guessed() -> None:
-    assert snapshot.config_hash({}, {"env:PIN": "1234"}, KEY) != snapshot.config_hash(
-        {}, {"env:PIN": "1234"}, b""
-    )
+    assert snapshot.config_hash({}, {"env:PIN": "1234"}, KEY) != snapshot.config_hash({}, {"env:PIN": "1234"}, b"")
 
 
 def test_the_key_is_made_once_and_is_private(directory: str) -> None:
@@ -388,7 +374,5 @@ def test_a_difference_is_empty_if_and_only_if_nothing_differs(a: Configuration, 
 def test_a_difference_never_holds_a_secret(secrets: dict[str, str], was_there: bool) -> None:
     other = {name: value + "x" for name, value in secrets.items()} if was_there else {}
     for before, after in [(other, secrets), (secrets, other)]:
-        text = json.dumps(
-            snapshot.diff_keys(Configuration({}, before, before), Configuration({}, after, after))
-        )
+        text = json.dumps(snapshot.diff_keys(Configuration({}, before, before), Configuration({}, after, after)))
         assert not any(value in text for value in [*secrets.values(), *other.values()])

@@ -1,0 +1,76 @@
+"""What the strategy recreate keeps to: nothing finds a candidate, and what cannot be recorded does not stay."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.application import Application
+from tests.integration.target import Target
+
+
+@pytest.fixture
+def network(target: Target) -> Iterator[str]:
+    """A Docker network of the VM."""
+    name = f"net{secrets.token_hex(3)}"
+    target.docker("network", "create", name)
+    yield name
+    target.docker("network", "rm", name)
+
+
+def test_a_candidate_is_found_by_nobody(serving: Application, network: str) -> None:
+    """Other containers reach the live one by aliases, and proxies by labels: the candidate has neither."""
+    networks = [{"name": network, "aliases": ["web"]}]
+    process = serving.start(
+        "deploy",
+        env="staging",
+        version="1.0.12",
+        deploy_networks=networks,
+        deploy_labels={"route": "web"},
+        deploy_health_deadline=4,
+    )
+    process.wait_for("container")
+    found = serving.containers("staging").values()
+    candidates = [it for it in found if it["Config"]["Labels"]["io.slipway.slot"] == "candidate"]
+    ended = process.end()
+    assert ended.code != 0, ended.output
+    assert len(candidates) == 1
+    assert "web" not in (candidates[0]["NetworkSettings"]["Networks"][network]["Aliases"] or [])
+    assert "route" not in candidates[0]["Config"]["Labels"]
+
+
+def test_a_release_that_cannot_be_recorded_makes_way_for_the_old_one(serving: Application, target: Target) -> None:
+    """The ledger cannot be written at the end, as with a full disk: the old container serves, and all is told."""
+    before, recorded = serving.running(), serving.ledger("staging")
+    obstacle = f"{serving.ledger_path('staging')}.new"
+    target.run("mkdir", obstacle)
+    try:
+        run = serving.run("deploy", env="staging", version="1.0.2")
+    finally:
+        target.run("rmdir", obstacle)
+    assert run.code != 0
+    assert "1.0.2 was not deployed to staging" in run.output
+    assert "commit: " in run.output
+    assert "serving now: 1.0.1" in run.output
+    assert serving.answer("staging")["version"] == "1.0.1"
+    assert serving.running().keys() == before.keys()
+    assert serving.ledger("staging") == recorded
+
+
+def test_a_run_that_lost_its_lock_switches_nothing(serving: Application, target: Target) -> None:
+    """Another run took over while this one was at its candidate."""
+    before = serving.running()
+    lock = f"{serving.home('staging')}/lock.json"
+    process = serving.start("deploy", env="staging", version="1.0.2", deploy_health_passes=40)
+    process.wait_for("container")
+    theirs = target.run("sed", 's/"run_id":"[^"]*"/"run_id":"261124-000000-1"/', lock)
+    target.write(lock, theirs.encode())
+    ended = process.end()
+    target.run("rm", lock)
+    assert ended.code != 0
+    assert "the lock was lost to another run" in ended.output
+    assert before.items() <= serving.running().items()
+    assert serving.run("deploy", env="staging", version="1.0.1").code == 0
+    assert serving.running() == before
