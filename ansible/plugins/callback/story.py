@@ -253,11 +253,12 @@ class CallbackModule(DefaultCallback):
             self._line(self._dump_results(shown), color=C.COLOR_ERROR)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        if "results" in result.result:
-            self._emit(result, "unreachable")  # of hosts that the task was delegated to, which the next step names
-            return
-        reason = " ".join(str(result.result.get("msg", "")).split()).rpartition("ssh: ")[2].rstrip(".")
-        host = result.host.get_name()
+        host, content = result.host.get_name(), result.result
+        for item in content.get("results") or []:
+            if item.get("unreachable"):
+                # A loop over other hosts, each of which its step was delegated to.
+                host, content = str(item.get("item", host)), item
+        reason = " ".join(str(content.get("msg", "")).split()).rpartition("ssh: ")[2].rstrip(".")
         message = (
             f"{host} cannot be reached over SSH, so nothing was changed on it from here on: {reason}. "
             f"Check it with: ansible {host} -m ping"

@@ -322,7 +322,7 @@ def test_a_lock_that_is_held_still_is_renewed(path: str) -> None:
 def test_a_lock_that_another_run_has_taken_is_lost(path: str) -> None:
     acquire(path, "one")
     acquire(path, "two", later(LEASE))
-    with pytest.raises(lock.LockLost, match="lost to another run .*: it is held by owner of two"):
+    with pytest.raises(lock.LockLost, match=r"lost to another run .*: it is held by owner of two"):
         lock.renew(path, "one", later(LEASE))
     lock.release(path, "two")
     with pytest.raises(lock.LockLost, match="it is nobody's"):
