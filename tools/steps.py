@@ -62,6 +62,6 @@ def summary(outcomes: list[Outcome], planned: int) -> int:
         print(f"   not run: {planned - len(outcomes)} steps after the failed one")
     failed = [outcome.step.title for outcome in outcomes if outcome.code]
     total = sum(outcome.seconds for outcome in outcomes)
-    print(f"   {'FAILED: ' + ', '.join(failed) if failed else 'all ok'}, {total:.0f} s in all", flush=True)
+    print(f"   {'FAILED: ' + ', '.join(failed) if failed else 'all ok'}, {total:.0f} s of work in all", flush=True)
     sys.stdout.flush()
     return 1 if failed else 0
