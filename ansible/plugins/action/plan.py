@@ -38,9 +38,20 @@ class ActionModule(ActionBase):
         return {
             "changed": bool(self._task.check_mode and not unchanged),
             "unchanged": unchanged,
+            "warm": self._is_warm(release, opened),
             "diff": {"before": before, "after": after} if not unchanged else {},
             "story": self._story(release, live, unchanged, bool(opened["serving"])),
         }
+
+    @staticmethod
+    def _is_warm(release: dict[str, Any], opened: dict[str, Any]) -> bool:
+        """Whether the standby is this release with this configuration, and runs: then only traffic has to move."""
+        standby = opened["slots"]["standby"]
+        return bool(
+            opened["slots"]["warm"]
+            and standby["digest"] == release["digest"]
+            and standby["config"] == opened["config"]
+        )
 
     @staticmethod
     def _story(release: dict[str, Any], live: dict[str, Any] | None, unchanged: bool, serving: bool) -> str:

@@ -1,17 +1,18 @@
 """A small client of the Docker Engine API over its unix socket.
 
-Container creation and image pulls go through ``community.docker``; this client serves the steps that are
-release logic (looking around, switching, pruning), where one module call makes several Engine calls and each
-of them needs a deadline. Protocol: https://docs.docker.com/reference/api/engine/ (unversioned paths, so that
+Containers are made through ``community.docker``; this client serves the steps where one module call makes several
+Engine calls and each of them needs a deadline: looking around, pulling, switching, pruning. Protocol: https://docs.docker.com/reference/api/engine/ (unversioned paths, so that
 the daemon answers with the newest version it speaks).
 """
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import socket
 import struct
+import time
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -48,13 +49,22 @@ class Engine:
         self._path = path
         self._timeout = timeout
 
-    def _call(self, method: str, path: str, body: Any = None, timeout: float | None = None) -> bytes:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        timeout: float | None = None,
+        headers: dict[str, str] | None = None,
+        deadline: float | None = None,
+    ) -> bytes:
         connection = _UnixConnection(self._path, timeout or self._timeout)
         try:
             payload = None if body is None else json.dumps(body)
-            connection.request(method, path, body=payload, headers={"Content-Type": "application/json"})
+            sent = {"Content-Type": "application/json", **(headers or {})}
+            connection.request(method, path, body=payload, headers=sent)
             response = connection.getresponse()
-            content = response.read()
+            content = _read(response, deadline)
         except (OSError, http.client.HTTPException) as error:
             raise EngineError(f"Docker Engine does not answer on {self._path}: {error}") from error
         finally:
@@ -95,6 +105,24 @@ class Engine:
                 return None
             raise
 
+    def ended(self, name: str) -> str:
+        """Why a container does not run, in a phrase; empty while it runs."""
+        container = self.container(name)
+        if container is None:
+            return "its container is gone"
+        state = container["State"]
+        if state["Running"]:
+            return ""
+        return f"its container exited with code {state['ExitCode']}{', out of memory' if state.get('OOMKilled') else ''}"
+
+    def update_restart_policy(self, name: str, policy: str) -> None:
+        """Change what Docker does when a container stops: no, on-failure, always or unless-stopped."""
+        self._call("POST", f"/containers/{_path(name)}/update", {"RestartPolicy": {"Name": policy}})
+
+    def signal(self, name: str, signal: str) -> None:
+        """Send a signal, such as SIGUSR1, to a container's first process."""
+        self._call("POST", f"/containers/{_path(name)}/kill?signal={signal}")
+
     def has_network(self, name: str) -> bool:
         """Whether there is a network of this name or id."""
         try:
@@ -134,6 +162,32 @@ class Engine:
             if any(ref.startswith(repository + "@") for ref in image.get("RepoDigests") or [])
         ]
 
+    def pull(self, image: str, login: dict[str, str], deadline: float) -> None:
+        """Pull an image by its full name; the login, ``username`` and ``password``, goes along and is kept nowhere.
+
+        :param deadline: seconds for the whole pull.
+        """
+        query = urlencode({"fromImage": image})
+        headers = {}
+        if login:
+            server = {**login, "serveraddress": image.split("/")[0]}
+            headers["X-Registry-Auth"] = base64.urlsafe_b64encode(json.dumps(server).encode()).decode("ascii")
+        progress = self._call("POST", f"/images/create?{query}", timeout=deadline, headers=headers, deadline=deadline)
+        for line in progress.splitlines():
+            step = json.loads(line)
+            if "error" in step:
+                raise EngineError(str(step["error"]), 500)
+
+    def has_image(self, reference: str) -> bool:
+        """Whether an image of this name, ``repository:tag`` or ``repository@digest``, is here."""
+        try:
+            self._call("GET", f"/images/{quote(reference, safe='/:@')}/json")
+        except EngineError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
     def remove_image(self, reference: str) -> bool:
         """Remove one reference to an image. False when a container still uses it or it is gone."""
         try:
@@ -143,6 +197,21 @@ class Engine:
                 return False
             raise
         return True
+
+
+def _read(response: http.client.HTTPResponse, deadline: float | None) -> bytes:
+    """The whole answer. A time limit of the socket holds for each part of it, ``deadline`` for all of it."""
+    if deadline is None:
+        return response.read()
+    ends = time.monotonic() + deadline
+    parts = []
+    while True:
+        part = response.read1(65536)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        if time.monotonic() > ends:
+            raise TimeoutError(f"not finished within {deadline:.0f} s")
 
 
 def _path(name: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Collection, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import host, labels, ledger, lock, snapshot
-from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils import front, host, labels, ledger, lock, reconcile, snapshot
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
 
 LEDGER = "ledger.jsonl"
@@ -40,43 +40,27 @@ def home(directory: str, app: str, environment: str) -> Path:
 
 
 def containers(engine: Engine, app: str, environment: str) -> list[dict[str, Any]]:
-    """Our containers of one environment, described, in no particular order."""
+    """The application's containers of one environment, described, in no particular order."""
     found = engine.containers({labels.APP: app, labels.ENVIRONMENT: environment})
-    return [labels.describe(container) for container in found]
+    described = [labels.describe(container) for container in found]
+    return [container for container in described if container["slot"] != labels.FRONT]
 
 
-def live_container(ours: list[dict[str, Any]], live: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The container that the ledger's live entry speaks of: its run's container on the public port."""
-    for container in ours:
-        if live and container["run"] == live.get("run") and container["slot"] == labels.PUBLIC:
-            return container
-    return None
+def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -> reconcile.Found:
+    """What there is of one environment.
 
-
-def reconcile(engine: Engine, ours: list[dict[str, Any]], live: dict[str, Any] | None) -> list[str]:
-    """Undo what an interrupted run left, so that the ledger's live release serves.
-
-    Containers that no verified release owns are removed first, because one of them may hold the public port;
-    then the live container, which an interrupted run may have stopped, is started.
-
-    :returns: what was done, one phrase each; nothing when nothing was left over.
+    :param params: the options of :data:`OPTIONS`.
+    :raises ProxyError: the proxy runs and cannot be asked.
     """
-    done = []
-    keep = live_container(ours, live)
-    for container in ours:
-        if container is not keep:
-            engine.remove(container["name"])
-            done.append(f"removed {container['name']}")
-    if keep and not keep["running"]:
-        try:
-            engine.start(keep["name"])
-        except EngineError as error:
-            raise EngineError(
-                f"{keep['name']}, which is live, is stopped and cannot be started ({error}): correct that, and run the "
-                "same command again"
-            ) from error
-        done.append(f"started {keep['name']}")
-    return done
+    fronts = front.containers(engine, params["app"], params["environment"])
+    return reconcile.Found(
+        ours=containers(engine, params["app"], params["environment"]),
+        fronts=fronts,
+        routes=front.routes(home, fronts),
+        live=history.live(),
+        paused=history.paused(),
+        verified_runs=history.verified_runs(),
+    )
 
 
 def refuse_unknown(ours: list[dict[str, Any]], live: dict[str, Any] | None, interrupted: str, path: Path) -> None:
@@ -85,7 +69,7 @@ def refuse_unknown(ours: list[dict[str, Any]], live: dict[str, Any] | None, inte
     :param interrupted: the run whose lock was taken over, which may have left such a container.
     :raises ValueError: there is one.
     """
-    serving = [it for it in ours if it["running"] and it["slot"] == labels.PUBLIC and it["run"] != interrupted]
+    serving = [it for it in ours if it["running"] and it["slot"] != labels.CANDIDATE and it["run"] != interrupted]
     if live is None and serving:
         raise ValueError(
             f"{serving[0]['name']} serves here, and {path} does not exist: correct ledger_directory or restore that "
@@ -94,22 +78,24 @@ def refuse_unknown(ours: list[dict[str, Any]], live: dict[str, Any] | None, inte
         )
 
 
-def port(engine: Engine, address: str, number: int, ours: list[dict[str, Any]]) -> dict[str, Any]:
-    """Whether this environment can have its public port: number, free, and who holds it otherwise.
+def port(
+    everything: Sequence[dict[str, Any]], address: str, number: int, mine: Collection[str], variable: str
+) -> dict[str, Any]:
+    """Whether this environment can have a port: number, free, who holds it otherwise, and the variable it comes from.
 
-    The port is free for us as well while a container of our own environment listens on it.
+    :param everything: all containers of the target, described.
+    :param mine: names of containers that may hold it, because they make way or are what shall hold it.
     """
+    answer = {"number": number, "variable": variable}
     if not host.is_own_address(address):
         raise ValueError(f"deploy_bind is {address}, which is no address of this machine: correct it")
-    mine = {container["name"] for container in ours}
-    for details in engine.containers():
-        published = labels.describe(details)
+    for published in everything:
         if any(place.endswith(f":{number}") for place in published["ports"].values()):
             name = published["name"]
-            return {"number": number, "free": name in mine, "holder": f"container {name}"}
+            return {**answer, "free": name in mine, "holder": f"container {name}"}
     if host.port_is_free(address, number):
-        return {"number": number, "free": True, "holder": ""}
-    return {"number": number, "free": False, "holder": host.listener(number)}
+        return {**answer, "free": True, "holder": ""}
+    return {**answer, "free": False, "holder": host.listener(number)}
 
 
 def digests(engine: Engine, image: str) -> list[str]:

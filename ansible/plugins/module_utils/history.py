@@ -5,7 +5,8 @@ Everything here is a pure function of verified entries. The events it knows:
 * ``deployed``: a release passed every check after cut-over and is live (``kind`` is deploy or rollback),
 * ``failed``: a release did not, and what was live before still is,
 * ``approved``: a person consented to one digest in one environment until ``expires``,
-* ``aborted``: a later run closed an interrupted one.
+* ``aborted``: a later run closed an interrupted one, or a person ended a canary that waited,
+* ``paused``: a canary waits for a person, with its ``weight``.
 
 Other events are history too, but decide nothing.
 
@@ -41,6 +42,7 @@ Entry = dict[str, Any]
 REQUIRED_FIELDS = {
     "deployed": ("version", "digest", "config"),
     "approved": ("version", "digest", "environment", "approved_by", "expires"),
+    "paused": ("version", "digest", "config", "container_run"),
 }
 
 
@@ -125,6 +127,19 @@ class History:
     def live(self) -> Entry | None:
         """Return the ``deployed`` entry of what should get traffic, None before the first deployment."""
         return self._deployed[-1] if self._deployed else None
+
+    def paused(self) -> Entry | None:
+        """Return the ``paused`` entry of a canary that waits for a person, None when none does."""
+        for entry in reversed(self._entries):
+            if entry["event"] == "paused":
+                return entry
+            if entry["event"] in ("deployed", "failed", "aborted"):
+                return None
+        return None
+
+    def verified_runs(self) -> frozenset[str]:
+        """Return the runs that made the containers which have been live."""
+        return frozenset(str(entry.get("container_run") or entry.get("run") or "") for entry in self._deployed)
 
     def verified_digests(self) -> frozenset[str]:
         """Return every digest that has passed all checks after cut-over here."""

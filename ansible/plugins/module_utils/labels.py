@@ -14,20 +14,26 @@ CONFIG = PREFIX + "config"
 RUN = PREFIX + "run"
 SLOT = PREFIX + "slot"
 
+PROXY = PREFIX + "proxy"
+
 CANDIDATE = "candidate"
 PUBLIC = "public"
+FRONT = "proxy"
+"""The slot of the proxy's own container."""
+BEHIND_PROXY = ("blue", "green")
 
 
 def describe(container: dict[str, Any]) -> dict[str, Any]:
     """One container of ours, from the Engine's inspection of it.
 
-    :returns: name, version, commit, digest, config, run, slot, status (``running``, ``exited``, …), running,
+    :returns: id, name, version, commit, digest, config, run, slot, proxy, restart_policy, status (``running``, ``exited``, …), running,
         exit_code, oom_killed, started_at, and ports: a mapping of ``<port>/<protocol>`` to ``ip:port``.
     """
     labels = container["Config"].get("Labels") or {}
     state = container["State"]
     published = (container.get("NetworkSettings") or {}).get("Ports") or {}
     return {
+        "id": container["Id"],
         "name": container["Name"].lstrip("/"),
         "version": labels.get(VERSION, ""),
         "commit": labels.get(COMMIT, ""),
@@ -35,6 +41,8 @@ def describe(container: dict[str, Any]) -> dict[str, Any]:
         "config": labels.get(CONFIG, ""),
         "run": labels.get(RUN, ""),
         "slot": labels.get(SLOT, ""),
+        "proxy": labels.get(PROXY, ""),
+        "restart_policy": ((container.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name", ""),
         "status": state["Status"],
         "running": bool(state["Running"]),
         "exit_code": state["ExitCode"],

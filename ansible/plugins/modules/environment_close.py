@@ -5,15 +5,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: environment_close
-short_description: Retire, prune and release an environment's lock
+short_description: Record a verified release, retire, prune and release an environment's lock
 description:
-  - Removes every container of the environment that is not the live one, then the images and configurations that
-    no rollback of any environment on this host may need, and releases the lock of this run.
-  - Does nothing when this run does not hold the lock.
+  - Writes O(fields) to the ledger, removes every container of the environment that is neither live nor a warm standby,
+    then the images and configurations that no rollback of any environment on this host may need, and releases the lock
+    of this run.
+  - Does nothing when this run does not hold the lock, and fails when it had something to record.
+  - Once the entry is written the release is live, so what fails after that is a warning.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment: slipway.core.environment
 options:
+  fields:
+    description: The fields of the ledger's entry V(deployed). Without them nothing is recorded.
+    type: dict
   image:
     description: Repository of the image, without a tag.
     type: str
@@ -30,6 +35,14 @@ options:
     description: Whether to retire and prune. Without it only the lock is released.
     type: bool
     default: true
+  warm_standby:
+    description: Seconds for which the old release stays running behind the proxy. With V(0) it is drained and stopped.
+    type: int
+    default: 600
+  drain_timeout:
+    description: Seconds that requests on a container which is stopped may take to finish.
+    type: int
+    default: 30
 attributes:
   check_mode:
     support: full
@@ -50,8 +63,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+entry:
+  description: The entry as it is in the ledger, null without O(fields).
+  returned: success
+  type: dict
 retired:
-  description: Containers that were removed, and the live one if it had to be started.
+  description: What was done with containers and traffic, one phrase each.
   returned: success
   type: list
   elements: str
@@ -61,61 +78,115 @@ pruned:
   type: dict
 """
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, ledger, lock, retention
+from ansible_collections.slipway.core.plugins.module_utils import (
+    environment,
+    history,
+    ledger,
+    lock,
+    reconcile,
+    retention,
+    standby,
+)
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.history import History
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
+
+REFUSALS = (EngineError, ProxyError, OSError, ValueError, lock.LockDamaged, lock.LockLost, ledger.LedgerDamaged)
+
+
+def record(params: dict[str, Any], home: Path) -> dict[str, Any]:
+    """Write the entry of the release that is live from now on."""
+    history.check_fields("deployed", params["fields"])
+    lock.renew(str(home / environment.LOCK), params["run"], datetime.now(timezone.utc))
+    return ledger.append(str(home / environment.LEDGER), "deployed", params["fields"])
 
 
 def retire(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
-    """Remove every container of the environment but the live one, which has to run; returns what was done."""
-    live = History(ledger.read(str(home / environment.LEDGER))).live()
-    ours = environment.containers(engine, params["app"], params["environment"])
-    return environment.reconcile(engine, ours, live)
+    """Leave nothing but the live container and, behind the proxy, a standby; returns what was done."""
+    found = environment.find(engine, params, home, history.History(ledger.read(str(home / environment.LEDGER))))
+    done = reconcile.act(engine, home, found, reconcile.steps(found), params["drain_timeout"])
+    spare = reconcile.standby(found)
+    if not spare or not spare["running"]:
+        return done
+    seconds, grace = params["warm_standby"], params["drain_timeout"]
+    if seconds:
+        standby.keep_warm(engine, spare, f"slipway-{home.name}-standby", seconds, grace)
+        return done
+    reconcile.drain(engine, home, found.fronts, spare, grace)
+    return [*done, f"stopped {spare['name']}"]
+
+
+def tidy(module: AnsibleModule, home: Path) -> tuple[list[str], dict[str, Any]]:
+    """Retire and prune; what fails is a warning where an entry has been written."""
+    params = module.params
+    engine = Engine()
+    try:
+        retired = retire(engine, params, home)
+        pruned = retention.prune(engine, Path(params["directory"]), home, params["image"], params["keep"])
+    except REFUSALS as error:
+        if not params["fields"]:
+            raise
+        module.warn(f"The release is live, and not everything could be tidied up: {environment.explain(error)}")
+        return [], {"images": [], "configurations": []}
+    if pruned.get("warning"):
+        module.warn(pruned.pop("warning"))
+    return retired, pruned
+
+
+def story(entry: dict[str, Any] | None, retired: list[str], removed: int) -> str:
+    """What happened, for people."""
+    done = [f"ledger entry {entry['seq']}: {entry['event']}"] if entry else []
+    done += retired
+    if removed:
+        done.append(f"{removed} image{'s' if removed > 1 else ''} pruned")
+    return "; ".join([*done, "lock released"])
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **environment.OPTIONS,
+            "fields": {"type": "dict"},
             "image": {"type": "str", "required": True},
             "run": {"type": "str", "required": True},
             "keep": {"type": "int", "default": 5},
             "prune": {"type": "bool", "default": True},
+            "warm_standby": {"type": "int", "default": 600},
+            "drain_timeout": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
     )
     params = module.params
     home = environment.home(params["directory"], params["app"], params["environment"])
     path = str(home / environment.LOCK)
-    retired: list[str] = []
-    pruned: dict[str, Any] = {"images": [], "configurations": []}
+    nothing: dict[str, Any] = {"images": [], "configurations": []}
+    entry, retired, pruned = None, [], nothing
     try:
         held = None if module.check_mode else lock.read(path)
-        if held is None or held.run_id != params["run"]:
-            module.exit_json(changed=False, retired=retired, pruned=pruned)
+        if not params["fields"] and (held is None or held.run_id != params["run"]):
+            module.exit_json(changed=False, entry=None, retired=[], pruned=nothing)
             return
+        if params["fields"]:
+            entry = record(params, home)
         try:
             if params["prune"]:
-                engine = Engine()
-                retired = retire(engine, params, home)
-                pruned = retention.prune(engine, Path(params["directory"]), home, params["image"], params["keep"])
-                if pruned.get("warning"):
-                    module.warn(pruned.pop("warning"))
+                retired, pruned = tidy(module, home)
         finally:
             lock.release(path, params["run"])
-    except (EngineError, OSError, ValueError, lock.LockDamaged, ledger.LedgerDamaged) as error:
+    except REFUSALS as error:
         module.fail_json(msg=environment.explain(error))
         return
     removed = len(pruned["images"])
     module.exit_json(
-        changed=bool(retired or removed or pruned["configurations"]),
+        changed=bool(entry or retired or removed or pruned["configurations"]),
+        entry=entry,
         retired=retired,
         pruned=pruned,
-        story=f"lock released; {len(retired)} containers retired, {removed} images pruned",
+        story=story(entry, retired, removed),
     )
 
 

@@ -63,6 +63,22 @@ serving:
   description: The container of the live release, running or not, or null when it is gone.
   returned: success
   type: dict
+standby:
+  description: The container of an earlier release in the other slot, or null.
+  returned: success
+  type: dict
+traffic:
+  description: Which slot gets how much of the traffic, or null without a proxy.
+  returned: success
+  type: str
+maintenance:
+  description: Whether everybody gets the maintenance page.
+  returned: success
+  type: bool
+paused:
+  description: The ledger's entry of a canary that waits for a person, or null.
+  returned: success
+  type: dict
 others:
   description: Further containers of the environment, left by a run that was interrupted or is at work.
   returned: success
@@ -88,19 +104,28 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, ledger, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import environment, labels, ledger, reconcile, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
 from ansible_collections.slipway.core.plugins.module_utils.history import History
 
 
-def drift(live: dict[str, Any] | None, serving: dict[str, Any] | None) -> list[str]:
-    """Where the ledger and the containers disagree, one sentence each."""
+def drift(found: reconcile.Found, serving: dict[str, Any] | None) -> list[str]:
+    """Where the ledger, the containers and the proxy disagree, one sentence each."""
+    live = found.live
     if live is None:
         return []
     if serving is None:
         return [f"the ledger says {live['version']} is live, and its container is gone"]
     if not serving["running"]:
         return [f"the ledger says {live['version']} is live, and its container is {serving['status']}"]
+    if serving["slot"] not in labels.BEHIND_PROXY:
+        return []
+    wanted = reconcile.wanted_routes(found)
+    if found.routes is None:
+        return [f"the ledger says {live['version']} is live, and its proxy does not run"]
+    if found.routes != wanted:
+        return [f"traffic goes to {found.routes.described}, and the ledger says {wanted.described}"]
     return []
 
 
@@ -120,11 +145,12 @@ def main() -> None:
         history = History(entries)
         live = history.live()
         running = environment.kept(home, live)
-        ours = environment.containers(Engine(), params["app"], params["environment"])
-        serving = environment.live_container(ours, live)
+        found = environment.find(Engine(), params, home, history)
+        serving = reconcile.live_container(found.ours, live)
+        standby = reconcile.standby(found)
         verified = history.find_verified(params["version"]) if params["version"] else None
         holder = environment.lock_holder(home)
-    except (EngineError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
+    except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=environment.explain(error))
         return
     module.exit_json(
@@ -135,8 +161,12 @@ def main() -> None:
         approvals=environment.approvals(entries, history, params["environment"], datetime.now(timezone.utc)),
         verified=verified,
         serving=serving,
-        others=[container["name"] for container in ours if container is not serving],
-        drift=drift(live, serving),
+        standby=standby,
+        traffic=found.routes.described if found.routes else None,
+        maintenance=bool(found.routes and found.routes.maintenance),
+        paused=found.paused,
+        others=[it["name"] for it in found.ours if it is not serving and it is not standby],
+        drift=drift(found, serving),
         lock=holder,
         entries=history.recent(params["entries"]),
         story=f"{params['environment']} runs {live['version'] if live else 'nothing yet'}",

@@ -38,6 +38,37 @@ options:
       hide parts of other values.
     type: json
     required: true
+  strategy:
+    description: How traffic moves, V(recreate), V(blue_green) or V(canary).
+    type: str
+    required: true
+  bind:
+    description: Address on the target that the public ports are opened on.
+    type: str
+    required: true
+  ports:
+    description: The public ports.
+    type: list
+    elements: int
+    required: true
+  slot_ports:
+    description: The loopback port of each slot, for strategies with a proxy.
+    type: dict
+    suboptions:
+      blue:
+        description: The port of the slot blue.
+        type: int
+      green:
+        description: The port of the slot green.
+        type: int
+  warm_standby:
+    description: Seconds after a cut-over during which the old release stays running.
+    type: int
+    default: 600
+  drain_timeout:
+    description: Seconds that requests on a container which is stopped may take to finish.
+    type: int
+    default: 30
   lease:
     description: Seconds until another run may take the lock over.
     type: int
@@ -73,6 +104,10 @@ EXAMPLES = r"""
     image: registry.example.com/team/myapp
     configuration: {env: {}, bind: 0.0.0.0, port: 8081}
     secrets: '{"env": {}, "files": {}}'
+    strategy: blue_green
+    bind: 0.0.0.0
+    ports: [8081]
+    slot_ports: {blue: 18081, green: 28081}
   register: opened
 """
 
@@ -126,10 +161,27 @@ state_disk:
   description: The same of the environment's state.
   returned: success
   type: dict
-port:
-  description: Address, number, free, and the holder of the public port.
+ports:
+  description: Number, free, and the holder of each port that is needed.
+  returned: success
+  type: list
+  elements: dict
+slots:
+  description: RV(slots.live) and free by name, the standby, and the sessions on the free slot.
   returned: success
   type: dict
+proxy:
+  description: The proxy's containers, configuration and certificate's fingerprint.
+  returned: success
+  type: dict
+paused:
+  description: The ledger's entry of a canary that waits for a person, or null.
+  returned: success
+  type: dict
+config_kept:
+  description: Whether the configuration asked for is kept on the target already.
+  returned: success
+  type: bool
 engine:
   description: Version of Docker Engine.
   returned: success
@@ -148,20 +200,21 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
-    host,
+    labels,
     ledger,
     lock,
-    run,
     snapshot,
-    wanted,
+    survey,
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
+from ansible_collections.slipway.core.plugins.module_utils.history import NoRollback
 
 REFUSALS = (
     EngineError,
     NoRollback,
     OSError,
+    ProxyError,
     ValueError,
     ledger.LedgerDamaged,
     snapshot.SnapshotDamaged,
@@ -190,72 +243,6 @@ def take_lock(params: dict[str, Any], home: Path, now: datetime) -> tuple[dict[s
     return holder, ""
 
 
-def refuse_missing_networks(engine: Engine, networks: list[dict[str, Any]]) -> None:
-    """Refuse Docker networks that are not there.
-
-    :raises ValueError: one is missing.
-    """
-    for network in networks:
-        if not engine.has_network(str(network["name"])):
-            raise ValueError(
-                f"deploy_networks has {network['name']!r}, which Docker does not know here: make it with docker "
-                f"network create {network['name']}, and run the same command again"
-            )
-
-
-def choose_configuration(
-    params: dict[str, Any], home: Path, history: History, check_mode: bool
-) -> tuple[str, snapshot.Configuration, dict[str, Any] | None]:
-    """What is asked for, with its hash: the configuration given, or the one a rollback's release ran with."""
-    if params["kind"] == "rollback":
-        target = history.rollback_target(params["version"] or None, snapshot.kept(str(home)))
-        kept = snapshot.read(str(home), target["config"], snapshot.load_key(str(home)))
-        return target["config"], kept, target
-    asked = wanted.configuration(params["configuration"], params["secrets"])
-    key = (snapshot.load_key(str(home)) or b"") if check_mode else snapshot.load_or_create_key(str(home))
-    return snapshot.config_hash(asked.public, asked.secrets, key), asked, None
-
-
-def report(
-    params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool, interrupted: str
-) -> dict[str, Any]:
-    """All that the phases after this one need to know; undoes an interrupted run's leftovers first."""
-    path = str(home / environment.LEDGER)
-    entries = ledger.read(path)
-    history = History(entries)
-    live = history.live()
-    config, asked, target = choose_configuration(params, home, history, check_mode)
-    running = environment.kept(home, live)
-    ours = environment.containers(engine, params["app"], params["environment"])
-    environment.refuse_unknown(ours, live, interrupted, home / environment.LEDGER)
-    refuse_missing_networks(engine, asked.public["networks"])
-    reconciled: list[str] = []
-    if not check_mode:
-        reconciled = environment.reconcile(engine, ours, live)
-        if reconciled:
-            ledger.append(path, "aborted", {"run": params["run"], "reconciled": reconciled})
-            ours = environment.containers(engine, params["app"], params["environment"])
-    serving = environment.live_container(ours, live)
-    address, number = str(asked.public["bind"]), int(asked.public["port"])
-    return {
-        "home": str(home),
-        "run": {"id": params["run"], "owner": params["owner"], "started": run.started(params["run"])},
-        "live": live,
-        "live_spec": running.public if running else None,
-        "serving": serving if serving and serving["running"] else None,
-        "config": config,
-        "config_diff": snapshot.diff_keys(running, asked),
-        "target": target,
-        "approvals": environment.approvals(entries, history, params["environment"], now),
-        "digests": environment.digests(engine, params["image"]),
-        "disk": host.disk(engine.info()["DockerRootDir"]),
-        "state_disk": host.disk(str(home)),
-        "port": {"address": address, **environment.port(engine, address, number, ours)},
-        "engine": {"version": engine.version()["Version"]},
-        "reconciled": reconciled,
-    }
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -265,6 +252,12 @@ def main() -> None:
             "version": {"type": "str", "default": ""},
             "configuration": {"type": "dict", "required": True},
             "secrets": {"type": "json", "required": True, "no_log": True},
+            "strategy": {"type": "str", "required": True},
+            "bind": {"type": "str", "required": True},
+            "ports": {"type": "list", "elements": "int", "required": True},
+            "slot_ports": {"type": "dict", "options": {slot: {"type": "int"} for slot in labels.BEHIND_PROXY}},
+            "warm_standby": {"type": "int", "default": 600},
+            "drain_timeout": {"type": "int", "default": 30},
             "lease": {"type": "int", "default": 900},
             "owner": {"type": "str"},
             "host": {"type": "str"},
@@ -289,7 +282,7 @@ def main() -> None:
                     holder=holder,
                 )
             locked = True
-        found = report(params, home, Engine(), now, module.check_mode, interrupted)
+        found = survey.report(params, home, Engine(), now, module.check_mode, interrupted)
         ready = True
     except REFUSALS as error:
         module.fail_json(msg=environment.explain(error))

@@ -7,80 +7,16 @@ DOCUMENTATION = r"""
 module: healthy
 short_description: Wait until a URL answers healthy several times in a row
 description:
-  - Repeats M(ansible.builtin.uri) from the task's host until it has passed O(passes) times in a row.
+  - Asks from the task's host, with the library beneath M(ansible.builtin.uri), until it has passed O(passes) times
+    in a row. One module for all probes, because each probe of a task of its own costs a round trip.
   - Fails at O(deadline), or at once when O(container) has stopped, instead of waiting for a deadline that
     cannot be met any more.
   - The answer must have one of O(check.statuses) and tell O(version), so that another release that answers on the
     same port is never taken for this one.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.watch
 options:
-  url:
-    description: What to ask, without the path.
-    type: str
-    required: true
-  check:
-    description: What a healthy answer looks like.
-    type: dict
-    required: true
-    suboptions:
-      path:
-        description: Path that tells the health.
-        type: str
-        required: true
-      statuses:
-        description: HTTP status codes that mean healthy.
-        type: list
-        elements: int
-        default: [200]
-      host:
-        description: Host header. Empty for the address asked.
-        type: str
-        default: ""
-      version_source:
-        description: Where the answer tells its version.
-        type: str
-        choices: [json, header, none]
-        default: none
-      version_key:
-        description: JSON key (dots for nesting) or header name.
-        type: str
-        default: version
-      smoke_paths:
-        description: Further paths, asked after the passes, which must answer with a status from 200 to 399.
-        type: list
-        elements: str
-        default: []
-  version:
-    description: The version that must answer. Empty accepts any.
-    type: str
-    default: ""
-  passes:
-    description: Healthy answers in a row.
-    type: int
-    default: 1
-  interval:
-    description: Seconds between two probes.
-    type: float
-    default: 0.5
-  timeout:
-    description: Seconds one probe may take.
-    type: int
-    default: 5
-  deadline:
-    description: Seconds until the passes must be reached.
-    type: int
-    default: 30
-  hold:
-    description:
-      - Seconds over which the answers have to stay healthy, counted from the first probe.
-      - Once healthy, the first unhealthy answer in this time fails.
-    type: int
-    default: 0
-  container:
-    description: Name of the container behind the URL, whose end is an early verdict.
-    type: str
-    default: ""
   tolerate:
     description: Report an unhealthy URL instead of failing.
     type: bool
@@ -127,3 +63,41 @@ elapsed:
   returned: always
   type: float
 """
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
+
+
+def gone(name: str) -> str:
+    """Why a container cannot answer any more; empty while it runs, and when Docker cannot be asked."""
+    try:
+        return Engine().ended(name) if name else ""
+    except EngineError:
+        return ""
+
+
+def result(params: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
+    """The module's result: an unhealthy URL fails unless that is tolerated."""
+    return {"changed": False, "failed": not verdict["healthy"] and not params["tolerate"], **verdict}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**OPTIONS, "tolerate": {"type": "bool", "default": False}},
+        supports_check_mode=True,
+    )
+    params = module.params
+    if module.check_mode:
+        module.exit_json(changed=False, skipped=True, msg="health is not probed in check mode")
+        return
+    if params["passes"] < 1 or params["deadline"] < 1:
+        module.fail_json(msg="passes and deadline must be at least 1")
+        return
+    module.exit_json(**result(params, Watch(params, lambda: gone(params["container"])).run()))
+
+
+if __name__ == "__main__":
+    main()

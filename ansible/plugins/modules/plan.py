@@ -38,6 +38,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+warm:
+  description: Whether the standby is this release with this configuration, and runs.
+  returned: success
+  type: bool
 unchanged:
   description: Whether the release is live with this configuration and its container runs.
   returned: success

@@ -4,16 +4,37 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: configuration
-short_description: Keep a release's configuration on the target, or bring back one that is kept
+module: release_fetch
+short_description: Bring to the target what a release needs, its image and its configuration
 description:
+  - Pulls O(image) by O(digest) where it is not there yet. The login goes along with the pull and is kept nowhere.
   - With O(configuration) and O(secrets), keeps them under O(config) so that a rollback finds them again. Secret
     files get mode 0600 and the container's user as their owner.
   - Without them, reads what is kept under O(config).
   - The answer contains secrets. Use C(no_log).
-version_added: 0.1.0
+version_added: 0.2.0
 author: Slipway contributors (@slipway)
 options:
+  image:
+    description: Repository of the image, without a tag. Empty to leave images alone.
+    type: str
+    default: ""
+  digest:
+    description: Digest of the release.
+    type: str
+    default: ""
+  username:
+    description: User that logs in to the registry. Empty for none.
+    type: str
+    default: ""
+  password:
+    description: Password or access token of that user.
+    type: str
+    default: ""
+  pull_timeout:
+    description: Seconds that the pull may take.
+    type: int
+    default: 600
   directory:
     description: Folder of the environment's state.
     type: path
@@ -38,8 +59,10 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Keep this release's configuration
-  slipway.core.configuration:
+- name: Pull | What this release needs
+  slipway.core.release_fetch:
+    image: registry.example.com/team/myapp
+    digest: "{{ release.digest }}"
     directory: /var/lib/slipway/myapp-staging
     config: 0123456789abcdef
     configuration: {env: {}, user: "10001:10001"}
@@ -49,6 +72,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+pulled:
+  description: Whether the image had to be pulled.
+  returned: success
+  type: bool
 configuration:
   description: The configuration without secrets.
   returned: success
@@ -69,9 +96,12 @@ files_dir:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import snapshot, wanted
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.pulling import pull
 
 
 def owner(user: str) -> tuple[int, int]:
@@ -85,9 +115,38 @@ def owner(user: str) -> tuple[int, int]:
     return int(uid), int(gid or uid)
 
 
+def fetch(params: dict[str, Any]) -> bool:
+    """Pull the image if it is not there; returns whether it had to be.
+
+    :raises EngineError: it cannot be had; the message says what to check.
+    """
+    image, digest = params["image"], params["digest"]
+    engine = Engine()
+    if not image or engine.has_image(f"{image}@{digest}"):
+        return False
+    pull(engine, f"{image}@{digest}", params["username"], params["password"], params["pull_timeout"])
+    return True
+
+
+def keep(params: dict[str, Any]) -> bool:
+    """Keep the configuration if one is given; returns whether it was not there already."""
+    if params["configuration"] is None:
+        return False
+    asked = wanted.configuration(params["configuration"], params["secrets"])
+    uid, gid = owner(asked.public["user"])
+    return snapshot.write(
+        params["directory"], params["config"], asked.public, asked.secrets_env, asked.secret_files, uid, gid
+    )
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
+            "image": {"type": "str", "default": ""},
+            "digest": {"type": "str", "default": ""},
+            "username": {"type": "str", "default": ""},
+            "password": {"type": "str", "default": "", "no_log": True},
+            "pull_timeout": {"type": "int", "default": 600},
             "directory": {"type": "path", "required": True},
             "config": {"type": "str", "required": True},
             "configuration": {"type": "dict"},
@@ -96,19 +155,17 @@ def main() -> None:
         required_together=[["configuration", "secrets"]],
     )
     directory, config = module.params["directory"], module.params["config"]
-    changed = False
     try:
-        if module.params["configuration"] is not None:
-            asked = wanted.configuration(module.params["configuration"], module.params["secrets"])
-            uid, gid = owner(asked.public["user"])
-            changed = snapshot.write(directory, config, asked.public, asked.secrets_env, asked.secret_files, uid, gid)
+        pulled = fetch(module.params)
+        changed = keep(module.params)
         kept = snapshot.read(directory, config)
-    except (ValueError, OSError, snapshot.SnapshotDamaged) as error:
+    except (EngineError, ValueError, OSError, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=f"{str(error).rstrip('.')}.")
         return
     files = Path(directory) / "configs" / config / "files"
     module.exit_json(
-        changed=changed,
+        changed=pulled or changed,
+        pulled=pulled,
         configuration=kept.public,
         secret_env=kept.secrets_env,
         secret_values=list(kept.secrets.values()),

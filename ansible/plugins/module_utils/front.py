@@ -1,0 +1,153 @@
+"""The proxy of one environment on its target: its folder, its containers, and what it is told.
+
+Below the directory of an environment::
+
+    proxy/haproxy.cfg        what HAProxy reads at start and at a reload
+    proxy/haproxy.cfg.new    what it shall read, until it has been checked
+    proxy/bypass             the word that health checks bring to pass the maintenance page, mode 0600
+    proxy/tls.pem            certificate chain and key, mode 0600, where the public port speaks TLS
+    proxy/run/<id>.sock      the admin socket of each proxy container
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.core.plugins.module_utils import labels, ledger
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import Proxy, ProxyError, Routes, wait_until
+
+BYPASS_BYTES = 16
+START_SECONDS = 10.0
+
+
+class Front:
+    """The folder of an environment's proxy.
+
+    :param home: the environment's folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / "proxy"
+        self.sockets = self.folder / "run"
+        self.config_path = self.folder / "haproxy.cfg"
+        self.staged_path = self.folder / "haproxy.cfg.new"
+        self.bypass_path = self.folder / "bypass"
+        self.certificate_path = self.folder / "tls.pem"
+
+    def socket(self, identity: str) -> str:
+        """The admin socket of the proxy container with this identity."""
+        return str(self.sockets / f"{identity}.sock")
+
+    def config(self) -> str:
+        """What is written for HAProxy's next start; empty before the first one."""
+        return _text(self.config_path)
+
+    def ports(self) -> set[int]:
+        """The ports that its configuration opens."""
+        binds = [line.split() for line in self.config().splitlines() if line.strip().startswith("bind ")]
+        return {int(words[1].rpartition(":")[2]) for words in binds}
+
+    def bypass(self) -> str:
+        """The word that passes the maintenance page; empty before the first start."""
+        return _text(self.bypass_path).strip()
+
+    def write_config(self, text: str) -> bool:
+        """Let HAProxy's next start read this; returns whether it did not say so already."""
+        if self.config() == text:
+            return False
+        ledger.write_durably(str(self.config_path), text.encode("utf-8"))
+        return True
+
+    def use_staged(self) -> bool:
+        """Let HAProxy's next start read what was staged; returns whether anything was."""
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self.staged_path, self.config_path)
+            ledger.sync_directory(str(self.folder))
+            return True
+        return False
+
+    def stage(self, text: str) -> None:
+        """Put a configuration beside the one in use; an empty one takes away what was put there."""
+        if text:
+            ledger.write_durably(str(self.staged_path), text.encode("utf-8"))
+        else:
+            self.staged_path.unlink(missing_ok=True)
+
+    def prepare(self, certificate: str) -> None:
+        """Make the folder, the word and the certificate.
+
+        The configuration names the certificate's hash, so that another certificate is another configuration.
+        """
+        self.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.bypass():
+            ledger.write_durably(str(self.bypass_path), secrets.token_hex(BYPASS_BYTES).encode("ascii") + b"\n")
+        if not certificate:
+            self.certificate_path.unlink(missing_ok=True)
+        elif certificate != _text(self.certificate_path):
+            ledger.write_durably(str(self.certificate_path), certificate.encode("utf-8"))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def containers(engine: Engine, app: str, environment: str) -> list[dict[str, Any]]:
+    """The proxy's containers of one environment, described, the newest first; more than one while an upgrade drains."""
+    found = engine.containers({labels.APP: app, labels.ENVIRONMENT: environment, labels.SLOT: labels.FRONT})
+    newest_first = sorted(found, key=lambda container: str(container["Created"]), reverse=True)
+    return [labels.describe(container) for container in newest_first]
+
+
+def proxies(home: Path, fronts: list[dict[str, Any]]) -> list[Proxy]:
+    """A client of each proxy that runs."""
+    front = Front(home)
+    return [Proxy(front.socket(container["proxy"])) for container in fronts if container["running"]]
+
+
+def routes(home: Path, fronts: list[dict[str, Any]]) -> Routes | None:
+    """Where the newest proxy that runs sends requests; None when no proxy runs.
+
+    :raises ProxyError: it does not answer, not even START_SECONDS later, for it may have been started just now.
+    """
+    running = proxies(home, fronts)
+    if not running:
+        return None
+    wait_until(lambda: _answers(running[0]), START_SECONDS)
+    return running[0].routes()
+
+
+def _answers(proxy: Proxy) -> bool:
+    try:
+        return proxy.pid() > 0
+    except ProxyError:
+        return False
+
+
+def route(home: Path, fronts: list[dict[str, Any]], wanted: Routes) -> None:
+    """Let every proxy that runs send requests there; one that ends meanwhile has none to send.
+
+    :raises ProxyError: the newest one cannot be told.
+    """
+    for number, proxy in enumerate(proxies(home, fronts)):
+        with contextlib.suppress(ProxyError) if number else contextlib.nullcontext():
+            proxy.route(wanted)
+
+
+def start(engine: Engine, home: Path, name: str, identity: str) -> None:
+    """Start a proxy's container, and wait until it can be told something.
+
+    :raises ProxyError: it does not answer within START_SECONDS; the message has its last words.
+    """
+    engine.start(name)
+    proxy = Proxy(Front(home).socket(identity))
+    if not wait_until(lambda: _answers(proxy), START_SECONDS):
+        words = " / ".join(line.strip() for line in engine.logs(name, 3))
+        raise ProxyError(f"{name} does not answer {START_SECONDS:.0f} s after its start: {words}")

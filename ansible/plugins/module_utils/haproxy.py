@@ -1,0 +1,149 @@
+"""A client of HAProxy's runtime API: which slot gets traffic, and what each slot has to do.
+
+Protocol: https://docs.haproxy.org/2.6/management.html#9.3 (commands as text over the stats socket, several in one
+line with semicolons, the answer until the socket is closed). Backends and servers are those that the role ``proxy``
+renders: ``app`` with the servers ``blue`` and ``green``, ``candidate`` with the same two for people who ask for the
+candidate, ``maintenance`` with the server ``switch``.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Mapping
+
+from ansible_collections.slipway.core.plugins.module_utils import haproxy_stats
+
+SLOTS = ("blue", "green")
+APP, CANDIDATE, MAINTENANCE = "app", "candidate", "maintenance"
+SWITCH = f"{MAINTENANCE}/switch"
+FULL = 100
+RUNNING = "2"
+
+
+class ProxyError(Exception):
+    """HAProxy cannot be asked, or refused a command."""
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Where HAProxy sends requests.
+
+    :param weights: by slot its share of the traffic, 0 to 100.
+    :param asked: the slot that people reach by asking for the candidate; empty for none.
+    :param maintenance: whether everybody gets the maintenance page.
+    """
+
+    weights: Mapping[str, int]
+    asked: str = ""
+    maintenance: bool = False
+
+    @property
+    def described(self) -> str:
+        """For people: ``blue 100 %``."""
+        shares = [f"{slot} {weight} %" for slot, weight in self.weights.items() if weight]
+        return ", ".join(shares) or "no slot"
+
+
+def all_to(slot: str) -> dict[str, int]:
+    """The weights with which one slot gets everything; an empty name gives no slot anything."""
+    return {name: FULL if name == slot else 0 for name in SLOTS}
+
+
+class Proxy:
+    """One running HAProxy.
+
+    :param path: its admin socket.
+    :param timeout: seconds that any one answer may take.
+    """
+
+    def __init__(self, path: str, timeout: float = 5.0) -> None:
+        self._path = path
+        self._timeout = timeout
+
+    def ask(self, command: str) -> str:
+        """The answer to one command, or to several with semicolons between them.
+
+        :raises ProxyError: there is no answer.
+        """
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(self._timeout)
+                connection.connect(self._path)
+                connection.sendall(command.encode("ascii") + b"\n")
+                parts = []
+                while True:
+                    part = connection.recv(65536)
+                    if not part:
+                        return b"".join(parts).decode("utf-8", "replace")
+                    parts.append(part)
+        except OSError as error:
+            raise ProxyError(f"HAProxy does not answer on {self._path}: {error.strerror or error}") from error
+
+    def tell(self, *commands: str) -> None:
+        """Give commands that answer nothing when they have worked.
+
+        :raises ProxyError: one was refused; the message is HAProxy's.
+        """
+        answer = self.ask("; ".join(commands)).strip()
+        if answer:
+            raise ProxyError(f"HAProxy refuses {commands[0]!r}: {' '.join(answer.split())}")
+
+    def pid(self) -> int:
+        """The process id of the worker that answers, as HAProxy sees it."""
+        for line in self.ask("show info").splitlines():
+            name, _, value = line.partition(": ")
+            if name == "Pid":
+                return int(value)
+        raise ProxyError("HAProxy does not tell its process id")
+
+    def routes(self) -> Routes:
+        """Where requests go now."""
+        lines = self.ask("show servers state").splitlines()
+        header = next((line[2:].split() for line in lines if line.startswith("# ")), [])
+        weights = dict.fromkeys(SLOTS, 0)
+        asked, maintenance = "", False
+        for line in lines:
+            row = dict(zip(header, line.split()))
+            running = row.get("srv_op_state") == RUNNING
+            backend, server = row.get("be_name"), row.get("srv_name", "")
+            if backend == APP and server in weights:
+                weights[server] = int(row["srv_uweight"]) if running else 0
+            elif backend == CANDIDATE and running:
+                asked = server
+            elif backend == MAINTENANCE:
+                maintenance = running
+        return Routes(weights, asked, maintenance)
+
+    def route(self, routes: Routes) -> None:
+        """Send requests there from now on, without a reload: what gains comes before what loses.
+
+        Requests that are being answered stay where they are.
+        """
+        gaining = sorted(routes.weights.items(), key=lambda share: -share[1])
+        commands = [f"set server {APP}/{slot} weight {weight}" for slot, weight in gaining]
+        commands += [
+            f"set server {CANDIDATE}/{slot} state {'ready' if slot == routes.asked else 'maint'}" for slot in SLOTS
+        ]
+        commands.append(f"set server {SWITCH} state {'ready' if routes.maintenance else 'maint'}")
+        self.tell(*commands)
+
+    def counters(self) -> dict[str, haproxy_stats.Counters]:
+        """What each slot has been asked and has answered since HAProxy started."""
+        return haproxy_stats.servers(self.ask("show stat"), APP, SLOTS)
+
+    def sessions(self, slot: str) -> int:
+        """Requests, streams and WebSockets that a slot is answering, those of people who asked for it included."""
+        rows = haproxy_stats.rows(self.ask("show stat"))
+        return sum(int(row["scur"] or 0) for row in rows if row["svname"] == slot)
+
+
+def wait_until(condition: Callable[[], Any], deadline: float, interval: float = 0.1) -> bool:
+    """Ask until ``condition`` holds; returns whether it did within ``deadline`` seconds."""
+    ends = time.monotonic() + deadline
+    while not condition():
+        if time.monotonic() >= ends:
+            return False
+        time.sleep(interval)
+    return True

@@ -1,0 +1,196 @@
+"""Undo what an interrupted run left, so that the ledger's live release serves and gets the traffic.
+
+Deciding is a pure function of what was found; acting follows the steps in their order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Sequence
+
+from ansible_collections.slipway.core.plugins.module_utils import front, labels
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
+    FULL,
+    Proxy,
+    ProxyError,
+    Routes,
+    all_to,
+    wait_until,
+)
+from ansible_collections.slipway.core.plugins.module_utils.ledger import parse_time
+
+Described = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found on a target.
+
+    :param ours: the application's containers, described.
+    :param fronts: the proxy's containers, described, the newest first.
+    :param routes: where the newest proxy sends requests; None when no proxy runs.
+    :param live: the ledger's entry of the live release.
+    :param paused: the ledger's entry of a canary that waits for a person.
+    :param verified_runs: the runs whose containers have been live.
+    """
+
+    ours: Sequence[Described]
+    fronts: Sequence[Described]
+    routes: Routes | None
+    live: dict[str, Any] | None
+    paused: dict[str, Any] | None
+    verified_runs: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do: ``start``, ``stop`` or ``remove`` a container, ``start_front``, or ``route`` traffic."""
+
+    verb: str
+    container: Described | None = None
+    routes: Routes | None = None
+
+    @property
+    def told(self) -> str:
+        """What was done, for people."""
+        if self.routes:
+            return f"traffic goes to {self.routes.described}"
+        past = {"start": "started", "start_front": "started", "stop": "stopped", "remove": "removed"}
+        return f"{past[self.verb]} {(self.container or {}).get('name')}"
+
+
+def container_run(entry: dict[str, Any]) -> str:
+    """The run that made the container which an entry of the ledger speaks of: a flip back to one makes none."""
+    return str(entry.get("container_run") or entry.get("run") or "")
+
+
+def live_container(ours: Sequence[Described], live: dict[str, Any] | None) -> Described | None:
+    """The container that the ledger's live entry speaks of."""
+    for container in ours:
+        if live and container["run"] == container_run(live) and container["slot"] != labels.CANDIDATE:
+            return container
+    return None
+
+
+def standby(found: Found) -> Described | None:
+    """The container of an earlier verified release in the slot that is not live, running or not."""
+    keep = live_container(found.ours, found.live)
+    for container in found.ours:
+        verified = container["run"] in found.verified_runs and container["slot"] in labels.BEHIND_PROXY
+        if container is not keep and verified:
+            return container
+    return None
+
+
+def paused_container(found: Found) -> Described | None:
+    """The candidate of a canary that waits for a person."""
+    if found.paused is None:
+        return None
+    return next((it for it in found.ours if it["run"] == container_run(found.paused)), None)
+
+
+def wanted_routes(found: Found) -> Routes:
+    """Where the ledger says that requests go."""
+    live = live_container(found.ours, found.live)
+    slot = live["slot"] if live and live["slot"] in labels.BEHIND_PROXY else ""
+    maintenance = found.routes.maintenance if found.routes else False
+    canary = paused_container(found)
+    if not canary or not found.paused:
+        return Routes(all_to(slot), maintenance=maintenance)
+    weight = int(found.paused["weight"])
+    weights = {**all_to(slot), canary["slot"]: weight}
+    if slot:
+        weights[slot] = FULL - weight
+    return Routes(weights, canary["slot"], maintenance)
+
+
+def steps(found: Found) -> list[Step]:
+    """What has to be done, in order.
+
+    Behind the proxy the live container comes back first, then traffic goes to it, and only then is removed what no
+    verified release owns. On the public port it is the other way round, because what is removed may hold the port.
+    """
+    live, spare, canary = live_container(found.ours, found.live), standby(found), paused_container(found)
+    kept = [container for container in (live, spare, canary) if container]
+    ended = [container for container in found.fronts[1:] if not container["running"]]
+    remove = [Step("remove", container) for container in found.ours if container not in kept]
+    remove += [Step("remove", container) for container in ended]
+    start = [Step("start", container) for container in (live, canary) if container and not container["running"]]
+    if live and live["slot"] == labels.PUBLIC:
+        stop = [Step("stop", it) for it in found.fronts if it["running"]] if start else []
+        return [*remove, *stop, *start]
+    return [*start, *_traffic(found), *remove]
+
+
+def _traffic(found: Found) -> list[Step]:
+    wanted = wanted_routes(found)
+    if not found.fronts:
+        return []
+    if not any(container["running"] for container in found.fronts):
+        return [Step("start_front", found.fronts[0]), Step("route", routes=wanted)]
+    return [] if found.routes == wanted else [Step("route", routes=wanted)]
+
+
+def expired(found: Found, warm_seconds: int, now: datetime) -> Described | None:
+    """The running standby whose time is over, None while it lasts."""
+    spare = standby(found)
+    if not spare or not spare["running"] or not found.live:
+        return None
+    return spare if (now - parse_time(found.live["time"])).total_seconds() >= warm_seconds else None
+
+
+def drain(engine: Engine, home: Path, fronts: Sequence[Described], container: Described, seconds: int) -> bool:
+    """Let a container that gets no new requests finish those it has, then stop it.
+
+    :param seconds: how long it may take; after it, and again as long after SIGTERM, the rest is cut off.
+    :returns: whether everything was finished.
+    """
+    clients = front.proxies(home, list(fronts))
+    finished = wait_until(lambda: not any(_sessions(it, container["slot"]) for it in clients), seconds)
+    if container["running"]:
+        engine.stop(container["name"], seconds)
+    return finished
+
+
+def _sessions(proxy: Proxy, slot: str) -> int:
+    try:
+        return proxy.sessions(slot)
+    except ProxyError:
+        return 0
+
+
+def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_seconds: int = 30) -> list[str]:
+    """Do the steps; returns what was done, one phrase each.
+
+    :param drain_seconds: how long requests on a container that is removed may take to finish.
+    :raises EngineError, ProxyError: one could not be done.
+    """
+    for step in todo:
+        name = str((step.container or {}).get("name"))
+        if step.verb == "remove":
+            if found.routes and found.routes.weights.get((step.container or {}).get("slot", "")):
+                drain(engine, home, found.fronts, step.container or {}, drain_seconds)
+            engine.remove(name)
+        elif step.verb == "stop":
+            engine.stop(name, 0)
+        elif step.verb == "start":
+            _start(engine, name)
+        elif step.verb == "start_front" and step.container:
+            front.start(engine, home, name, step.container["proxy"])
+        elif step.routes:
+            started = [{**it, "running": it["running"] or it is found.fronts[0]} for it in found.fronts]
+            front.route(home, started, step.routes)
+    return [step.told for step in todo]
+
+
+def _start(engine: Engine, name: str) -> None:
+    try:
+        engine.start(name)
+    except EngineError as error:
+        raise EngineError(
+            f"{name}, which is live, is stopped and cannot be started ({error}): correct that, and run the same "
+            "command again"
+        ) from error

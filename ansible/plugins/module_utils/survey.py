@@ -1,0 +1,176 @@
+"""All that the phases of a deployment need to know of its target, looked at once under the lock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.core.plugins.module_utils import (
+    environment,
+    front,
+    host,
+    labels,
+    ledger,
+    reconcile,
+    run,
+    snapshot,
+    wanted,
+)
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
+from ansible_collections.slipway.core.plugins.module_utils.history import History
+
+BEHIND_PROXY = ("blue_green", "canary")
+
+
+def refuse_missing_networks(engine: Engine, networks: list[dict[str, Any]]) -> None:
+    """Refuse Docker networks that are not there.
+
+    :raises ValueError: one is missing.
+    """
+    for network in networks:
+        if not engine.has_network(str(network["name"])):
+            raise ValueError(
+                f"deploy_networks has {network['name']!r}, which Docker does not know here: make it with docker "
+                f"network create {network['name']}, and run the same command again"
+            )
+
+
+def choose_configuration(
+    params: dict[str, Any], home: Path, history: History, check_mode: bool
+) -> tuple[str, snapshot.Configuration, dict[str, Any] | None]:
+    """What is asked for, with its hash: the configuration given, or the one a rollback's release ran with."""
+    if params["kind"] == "rollback":
+        target = history.rollback_target(params["version"] or None, snapshot.kept(str(home)))
+        kept = snapshot.read(str(home), target["config"], snapshot.load_key(str(home)))
+        return target["config"], kept, target
+    asked = wanted.configuration(params["configuration"], params["secrets"])
+    key = (snapshot.load_key(str(home)) or b"") if check_mode else snapshot.load_or_create_key(str(home))
+    return snapshot.config_hash(asked.public, asked.secrets, key), asked, None
+
+
+def _live_slot(found: reconcile.Found) -> str:
+    live = reconcile.live_container(found.ours, found.live)
+    return live["slot"] if live and live["slot"] in labels.BEHIND_PROXY else ""
+
+
+def _free_slot(found: reconcile.Found) -> str:
+    return next(slot for slot in labels.BEHIND_PROXY if slot != _live_slot(found))
+
+
+def slots(found: reconcile.Found, home: Path, slot_ports: dict[str, int]) -> dict[str, Any]:
+    """The slots behind the proxy.
+
+    :returns: ``live`` and ``free`` by name, the ``standby`` and whether it is ``warm`` (it runs, on the port that its
+        slot has now), the ``ports`` of containers that are there, and the ``sessions`` on the free slot.
+    """
+    name, free = _live_slot(found), _free_slot(found)
+    running = front.proxies(home, list(found.fronts))
+    spare = reconcile.standby(found)
+    return {
+        "live": name,
+        "free": free,
+        "standby": spare,
+        "warm": bool(spare and spare["running"] and spare["slot"] == free and _port(spare) == slot_ports[free]),
+        "ports": {it["slot"]: _port(it) for it in found.ours if it["slot"] in labels.BEHIND_PROXY and it["ports"]},
+        "sessions": sum(proxy.sessions(free) for proxy in running[:1]),
+    }
+
+
+def _port(container: dict[str, Any]) -> int:
+    """The loopback port of a container in a slot."""
+    return int(next(iter(container["ports"].values())).rpartition(":")[2])
+
+
+def proxy(found: reconcile.Found, home: Path) -> dict[str, Any]:
+    """The proxy as it is: its containers, and what is written for its next start."""
+    files = front.Front(home)
+    return {
+        "fronts": [{name: it[name] for name in ("name", "proxy", "running")} for it in found.fronts],
+        "config": files.config(),
+        "bypass": files.bypass(),
+        "maintenance": bool(found.routes and found.routes.maintenance),
+    }
+
+
+def ports(
+    engine: Engine, params: dict[str, Any], home: Path, found: reconcile.Found, public: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Each port that this deployment needs, with whether it can have it and who holds it otherwise.
+
+    A port is free for us as well while a container of this environment, or its proxy, listens on it.
+    """
+    everything = [labels.describe(details) for details in engine.containers()]
+    mine = {container["name"] for container in found.ours}
+    if params["strategy"] not in BEHIND_PROXY:
+        address, number = str(public.get("bind", params["bind"])), int(public.get("port", params["ports"][0]))
+        return [environment.port(everything, address, number, mine, "deploy_port")]
+    proxied = front.Front(home).ports() if any(it["running"] for it in found.fronts) else set()
+    free = _free_slot(found)
+    needed = [
+        environment.port(everything, params["bind"], number, mine, "deploy_port, proxy_redirect_port")
+        for number in params["ports"]
+        if number not in proxied
+    ]
+    slot_port = params["slot_ports"][free]
+    return [*needed, environment.port(everything, "127.0.0.1", slot_port, mine, f"proxy_{free}_port")]
+
+
+def found_and_reconciled(
+    engine: Engine, params: dict[str, Any], home: Path, history: History, now: datetime, check_mode: bool
+) -> tuple[reconcile.Found, list[str]]:
+    """What there is, after what an interrupted run left has been undone; and what was done for that."""
+    found = environment.find(engine, params, home, history)
+    if check_mode:
+        return found, []
+    done = reconcile.act(engine, home, found, reconcile.steps(found), params["drain_timeout"])
+    if done:
+        ledger.append(str(home / environment.LEDGER), "aborted", {"run": params["run"], "reconciled": done})
+        found = environment.find(engine, params, home, history)
+    spare = reconcile.expired(found, params["warm_standby"], now)
+    if spare:
+        reconcile.drain(engine, home, found.fronts, spare, params["drain_timeout"])
+        done.append(f"stopped {spare['name']}, whose time as standby is over")
+        found = environment.find(engine, params, home, history)
+    return found, done
+
+
+def report(
+    params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool, interrupted: str
+) -> dict[str, Any]:
+    """All that the phases after this one need to know; undoes an interrupted run's leftovers first.
+
+    :param params: the options of M(slipway.core.environment_open).
+    :param interrupted: the run whose lock was taken over, empty for none.
+    """
+    entries = ledger.read(str(home / environment.LEDGER))
+    history = History(entries)
+    live = history.live()
+    config, asked, target = choose_configuration(params, home, history, check_mode)
+    running = environment.kept(home, live)
+    ours = environment.containers(engine, params["app"], params["environment"])
+    environment.refuse_unknown(ours, live, interrupted, home / environment.LEDGER)
+    refuse_missing_networks(engine, asked.public["networks"])
+    found, reconciled = found_and_reconciled(engine, params, home, history, now, check_mode)
+    serving = reconcile.live_container(found.ours, live)
+    return {
+        "home": str(home),
+        "run": {"id": params["run"], "owner": params["owner"], "started": run.started(params["run"])},
+        "live": live,
+        "paused": found.paused,
+        "live_spec": running.public if running else None,
+        "serving": serving if serving and serving["running"] else None,
+        "slots": slots(found, home, params["slot_ports"]),
+        "proxy": proxy(found, home),
+        "config": config,
+        "config_kept": config in snapshot.kept(str(home)),
+        "config_diff": snapshot.diff_keys(running, asked),
+        "target": target,
+        "approvals": environment.approvals(entries, history, params["environment"], now),
+        "digests": environment.digests(engine, params["image"]),
+        "disk": host.disk(engine.info()["DockerRootDir"]),
+        "state_disk": host.disk(str(home)),
+        "ports": ports(engine, params, home, found, asked.public),
+        "engine": {"version": engine.version()["Version"]},
+        "reconciled": reconciled,
+    }

@@ -1,0 +1,161 @@
+"""Ask a URL until the answers convince, with the library beneath M(ansible.builtin.uri)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Callable
+from urllib.error import HTTPError
+
+from ansible.module_utils.urls import open_url
+from ansible_collections.slipway.core.plugins.module_utils.probe import SOURCES, Expectation, judge
+
+BYPASS_HEADER = "X-Slipway-Bypass"
+EVIDENCE_PROBES = 5
+# Cut to what people read only after secrets are hidden in it.
+BODY_CHARACTERS = 65536
+SMOKE_ATTEMPTS = 3
+SMOKE = Expectation(statuses=tuple(range(200, 400)))
+
+# Shared by the modules that ask; documented by the fragment slipway.core.watch.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "url": {"type": "str", "required": True},
+    "check": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "path": {"type": "str", "required": True},
+            "statuses": {"type": "list", "elements": "int", "default": [200]},
+            "host": {"type": "str", "default": ""},
+            "version_source": {"type": "str", "choices": list(SOURCES), "default": "none"},
+            "version_key": {"type": "str", "default": "version"},
+            "smoke_paths": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+    "version": {"type": "str", "default": ""},
+    "passes": {"type": "int", "default": 1},
+    "interval": {"type": "float", "default": 0.5},
+    "timeout": {"type": "int", "default": 5},
+    "deadline": {"type": "int", "default": 30},
+    "hold": {"type": "int", "default": 0},
+    "container": {"type": "str", "default": ""},
+    "bypass": {"type": "str", "default": "", "no_log": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+}
+
+
+def fetch(url: str, params: dict[str, Any]) -> dict[str, Any]:
+    """One answer as :func:`probe.judge` takes it: ``status`` (-1 for none), ``content``, ``msg``, and headers.
+
+    :param params: host, timeout (seconds), bypass, validate_certs and ca_path of OPTIONS.
+    """
+    headers = {"Cache-Control": "no-cache"}
+    if params["check"]["host"]:
+        headers["Host"] = params["check"]["host"]
+    if params["bypass"]:
+        headers[BYPASS_HEADER] = params["bypass"]
+    try:
+        answer = open_url(
+            url,
+            headers=headers,
+            timeout=params["timeout"],
+            follow_redirects="none",
+            use_proxy=False,
+            validate_certs=params["validate_certs"],
+            ca_path=params["ca_path"],
+        )
+    except HTTPError as error:
+        answer = error
+    except Exception as error:  # what urllib, ssl and the cookie jar raise has no common base
+        return {"status": -1, "content": "", "msg": str(error) or type(error).__name__}
+    try:
+        content = answer.read(BODY_CHARACTERS).decode("utf-8", "replace")
+    except OSError as error:
+        return {"status": -1, "content": "", "msg": f"the answer broke off: {error}"}
+    told = {name.lower().replace("-", "_"): value for name, value in answer.headers.items()}
+    return {**told, "status": answer.code, "content": content, "msg": ""}
+
+
+@dataclass
+class Watch:
+    """The probes of one URL, and the verdict on it.
+
+    :param params: the values of OPTIONS.
+    :param gone: why the container cannot answer any more; empty while it runs.
+    :param disturbed: why the release is bad although its health check passes; asked while ``hold`` lasts.
+    """
+
+    params: dict[str, Any]
+    gone: Callable[[], str] = lambda: ""
+    disturbed: Callable[[], str] = lambda: ""
+    _probes: list[dict[str, Any]] = field(default_factory=list)
+    _body: str = ""
+    _started: float = 0.0
+
+    def run(self) -> dict[str, Any]:
+        """Ask until there is a verdict: consecutive passes, a deadline, and an early end where waiting is no use."""
+        check, hold, deadline = self.params["check"], self.params["hold"], self.params["deadline"]
+        health = Expectation(
+            tuple(check["statuses"]), self.params["version"], check["version_source"], check["version_key"]
+        )
+        self._started = time.monotonic()
+        passed = broken_smoke = 0
+        while True:
+            was_healthy = passed > 0
+            passed = 0 if self._ask(check["path"], health) else passed + 1
+            elapsed = time.monotonic() - self._started
+            if passed == 0:
+                gone = self.gone()
+                if gone:
+                    return self._verdict(gone)
+                if hold and was_healthy:
+                    return self._verdict("it was healthy and then was not")
+            elif hold and self.disturbed():
+                return self._verdict(self.disturbed())
+            elif passed >= self.params["passes"] and elapsed >= hold:
+                broken = next((path for path in check["smoke_paths"] if self._ask(path, SMOKE)), None)
+                if broken is None:
+                    return self._verdict()
+                broken_smoke += 1
+                if broken_smoke >= SMOKE_ATTEMPTS:
+                    return self._verdict(f"{broken} fails while it says it is ready")
+            if elapsed >= deadline + hold:
+                return self._verdict(f"not within {deadline} s")
+            time.sleep(self.params["interval"])
+
+    def _ask(self, path: str, expected: Expectation) -> str:
+        began = time.monotonic()
+        answer = fetch(self.params["url"].rstrip("/") + path, self.params)
+        trouble = judge(answer, expected)
+        self._body = str(answer["content"]).strip()
+        self._probes.append(
+            {
+                "path": path,
+                "status": answer["status"],
+                "seconds": round(time.monotonic() - began, 3),
+                "trouble": trouble,
+                "at": round(time.monotonic() - self._started, 2),
+            }
+        )
+        return trouble
+
+    def _verdict(self, trouble: str = "") -> dict[str, Any]:
+        url = self.params["url"].rstrip("/")
+        elapsed = round(time.monotonic() - self._started, 2)
+        last = self._probes[-1]
+        result: dict[str, Any] = {
+            "healthy": not trouble,
+            "elapsed": elapsed,
+            "probes": self._probes[-EVIDENCE_PROBES:],
+            "attempts": len(self._probes),
+            "url": url,
+        }
+        if not trouble:
+            return {**result, "story": f"{url}{self.params['check']['path']} healthy after {elapsed} s"}
+        return {
+            **result,
+            "msg": f"{url}{last['path']} is not healthy: {trouble}; "
+            f"the last of {len(self._probes)} probes: {last['trouble'] or 'healthy'}",
+            "body": self._body,
+        }

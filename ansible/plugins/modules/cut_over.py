@@ -1,0 +1,222 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cut_over
+short_description: Send the traffic of an environment to the other slot, and take it back when that was wrong
+description:
+  - Asks the slot once more for its health, moves all traffic to it through HAProxy's runtime API without a reload, writes
+    the configuration for HAProxy's next start, and asks the public port until it answers healthy.
+  - With O(hold), health and the share of 5xx answers are watched for so long. Trouble moves the traffic back at
+    once, on the target itself, and fails.
+  - With O(verify=false) it only moves the traffic.
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment:
+  - slipway.core.environment
+  - slipway.core.watch
+options:
+  to:
+    description: Slot that gets the traffic. Empty for none, as before the first deployment.
+    type: str
+    required: true
+  slot_url:
+    description: Where O(to) is asked directly, without the path.
+    type: str
+    default: ""
+  config:
+    description: The rendered configuration in which O(to) gets the traffic.
+    type: str
+    required: true
+  restart_policy:
+    description: What Docker does from now on when O(container) stops.
+    type: str
+    default: unless-stopped
+  verify:
+    description: Whether to ask for health before and after.
+    type: bool
+    default: true
+  run:
+    description: The run that moves traffic, which has to hold the environment's lock still.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Says whether HAProxy's configuration would change.
+  diff_mode:
+    support: full
+    description: Shows what changes in HAProxy's configuration.
+"""
+
+EXAMPLES = r"""
+- name: Cut-over | Send the traffic to green
+  slipway.core.cut_over:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: staging
+    to: green
+    slot_url: http://127.0.0.1:28081
+    config: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"
+    url: http://127.0.0.1:8081
+    check: {path: /health}
+    version: 1.0.42
+    container: myapp-staging-green
+    run: 261124-021500-4711
+"""
+
+RETURN = r"""
+flip_ms:
+  description: Milliseconds that HAProxy took to move the traffic.
+  returned: changed
+  type: float
+moved_at:
+  description: When the traffic had moved, in seconds since the epoch.
+  returned: changed
+  type: float
+soak:
+  description: Requests and errors on the new slot while it was watched.
+  returned: changed, with O(verify=true)
+  type: dict
+probes:
+  description: As of M(slipway.core.healthy), of the public port.
+  returned: with O(verify=true)
+  type: list
+  elements: dict
+"""
+
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock, soak
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
+from ansible_collections.slipway.core.plugins.module_utils.probe import Expectation, judge
+from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch, fetch
+
+
+class Refused(Exception):
+    """The traffic was not moved, or was moved back; ``result`` is what the module returns."""
+
+    def __init__(self, **result: Any) -> None:
+        super().__init__(result["msg"])
+        self.result = result
+
+
+class CutOver:
+    """One movement of all traffic of an environment.
+
+    :param params: the module's options.
+    """
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        self.params = params
+        self.home: Path = environment.home(params["directory"], params["app"], params["environment"])
+        self.files = front.Front(self.home)
+        self.engine = Engine()
+        self.before = self.files.config()
+
+    def diff(self) -> dict[str, str]:
+        """How HAProxy's configuration changes."""
+        path = str(self.files.config_path)
+        after = self.params["config"]
+        return {"before": self.before, "after": after, "before_header": path, "after_header": path}
+
+    def prove(self) -> None:
+        """Ask the slot itself: what is not healthy at this moment gets no traffic."""
+        check = self.params["check"]
+        expected = Expectation(
+            tuple(check["statuses"]), self.params["version"], check["version_source"], check["version_key"]
+        )
+        answer = fetch(self.params["slot_url"].rstrip("/") + check["path"], self.params)
+        trouble = judge(answer, expected)
+        if trouble:
+            raise Refused(
+                msg=f"The slot {self.params['to']} is not healthy just before the cut-over: {trouble}",
+                body=answer["content"],
+            )
+
+    def move(self) -> dict[str, Any]:
+        """Move the traffic, and watch what becomes of it.
+
+        :raises Refused: it was moved back.
+        """
+        fronts = front.containers(self.engine, self.params["app"], self.params["environment"])
+        previous = front.routes(self.home, fronts)
+        if previous is None:
+            raise ProxyError(f"no proxy runs for {self.params['app']}-{self.params['environment']}")
+        if self.params["container"]:
+            self.engine.update_restart_policy(self.params["container"], self.params["restart_policy"])
+        newest = front.proxies(self.home, fronts)[0]
+        watched = soak.Soak(newest, self.params["to"])
+        wanted = Routes(all_to(self.params["to"]), maintenance=previous.maintenance)
+        began = time.monotonic()
+        front.route(self.home, fronts, wanted)
+        moved = {"flip_ms": round((time.monotonic() - began) * 1000, 1), "moved_at": round(time.time(), 3)}
+        wrote = self.files.write_config(self.params["config"])
+        moved["changed"] = wrote or previous != wanted
+        if not self.params["verify"]:
+            return moved
+        verdict = Watch(
+            self.params, gone=lambda: self.engine.ended(self.params["container"]), disturbed=watched.trouble
+        ).run()
+        if not verdict["healthy"]:
+            front.route(self.home, fronts, previous)
+            self.files.write_config(self.before)
+            raise Refused(**verdict, soak=watched.told(), returned=True)
+        return {**moved, **verdict, "soak": watched.told()}
+
+
+def story(params: dict[str, Any], done: dict[str, Any]) -> str:
+    """What happened, for people."""
+    where = params["to"] or "no slot"
+    text = f"traffic goes to {where} (moved in {done['flip_ms']} ms)"
+    if not params["verify"]:
+        return text
+    requests = done["soak"]["requests"]
+    watched = f", watched for {params['hold']} s over {requests} requests" if params["hold"] else ""
+    return f"{text}; {done['url']}{params['check']['path']} healthy{watched}"
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **environment.OPTIONS,
+            **OPTIONS,
+            "to": {"type": "str", "required": True},
+            "slot_url": {"type": "str", "default": ""},
+            "config": {"type": "str", "required": True},
+            "restart_policy": {"type": "str", "default": "unless-stopped"},
+            "verify": {"type": "bool", "default": True},
+            "run": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    cut_over = CutOver(params)
+    diff = cut_over.diff()
+    if module.check_mode:
+        changed = diff["before"] != diff["after"]
+        module.exit_json(changed=changed, diff=diff, story=f"traffic would go to {params['to']}")
+        return
+    try:
+        if params["verify"]:
+            cut_over.prove()
+        lock.renew(str(cut_over.home / environment.LOCK), params["run"], datetime.now(timezone.utc))
+        done = cut_over.move()
+    except Refused as refusal:
+        module.fail_json(**refusal.result)
+        return
+    except (EngineError, ProxyError, OSError, lock.LockLost) as error:
+        module.fail_json(msg=environment.explain(error))
+        return
+    module.exit_json(**{**done, "diff": diff, "story": story(params, done)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: drain
+short_description: Let a standby finish its requests, then stop it
+description:
+  - Waits until HAProxy says that no request, stream or WebSocket is left on the standby, or until O(timeout), and stops
+    its container, so that a candidate can have its slot.
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
+options:
+  container:
+    description: Name of the standby's container.
+    type: str
+    required: true
+  timeout:
+    description: Seconds until what is left is cut off.
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    support: full
+    description: Tells that it would be stopped.
+  diff_mode:
+    support: none
+    description: There is no content to compare.
+"""
+
+EXAMPLES = r"""
+- name: Drain | Let the standby finish
+  slipway.core.drain:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: staging
+    container: myapp-staging-green
+"""
+
+RETURN = r"""
+finished:
+  description: Whether everything was finished in time.
+  returned: changed
+  type: bool
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, labels, reconcile
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **environment.OPTIONS,
+            "container": {"type": "str", "required": True},
+            "timeout": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    home = environment.home(params["directory"], params["app"], params["environment"])
+    engine = Engine()
+    try:
+        details = engine.container(params["container"])
+        container = labels.describe(details) if details else {"running": False}
+        if module.check_mode or not container["running"]:
+            module.exit_json(changed=container["running"])
+            return
+        began = time.monotonic()
+        fronts = front.containers(engine, params["app"], params["environment"])
+        finished = reconcile.drain(engine, home, fronts, container, params["timeout"])
+    except EngineError as error:
+        module.fail_json(msg=environment.explain(error))
+        return
+    how = "had finished" if finished else f"was not finished after {params['timeout']} s"
+    story = f"{params['container']} {how}; stopped after {time.monotonic() - began:.1f} s"
+    module.exit_json(changed=True, finished=finished, story=story)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_pull
+short_description: Have an image on the target
+description:
+  - Pulls O(image) where it is not there yet. The login goes along with the pull and is kept nowhere, and the whole pull
+    has a deadline.
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+options:
+  image:
+    description: The image with its tag or digest.
+    type: str
+    required: true
+  username:
+    description: User that logs in to the registry. Empty for none.
+    type: str
+    default: ""
+  password:
+    description: Password or access token of that user.
+    type: str
+    default: ""
+  timeout:
+    description: Seconds that the pull may take.
+    type: int
+    default: 600
+attributes:
+  check_mode:
+    support: full
+    description: Tells whether it would be pulled.
+  diff_mode:
+    support: none
+    description: There is no content to compare.
+"""
+
+EXAMPLES = r"""
+- name: Front | Fetch HAProxy
+  slipway.core.image_pull:
+    image: docker.io/library/haproxy:3.2
+"""
+
+RETURN = r""" # """
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.pulling import pull
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "image": {"type": "str", "required": True},
+            "username": {"type": "str", "default": ""},
+            "password": {"type": "str", "default": "", "no_log": True},
+            "timeout": {"type": "int", "default": 600},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    engine = Engine()
+    try:
+        if engine.has_image(params["image"]):
+            module.exit_json(changed=False, story=f"{params['image']} is there")
+            return
+        if not module.check_mode:
+            pull(engine, params["image"], params["username"], params["password"], params["timeout"])
+    except EngineError as error:
+        module.fail_json(msg=f"{str(error).rstrip('.')}.")
+        return
+    module.exit_json(changed=True, story=f"{params['image']} pulled")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: proxy_apply
+short_description: Let an environment's HAProxy use what was written for it
+description:
+  - Lets a running HAProxy reload a changed configuration, or starts the container O(identity), which takes the listening
+    sockets over from the one before it. The port stays open meanwhile.
+  - Containers of other identities get no new connections and end when they have finished what they had begun.
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
+options:
+  identity:
+    description: Which container is to run, by its label.
+    type: str
+    required: true
+  slot:
+    description: The slot that gets the traffic. Empty for none.
+    type: str
+    default: ""
+  start:
+    description: Whether to start the container. Without it another one holds the port still.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: none
+    description: What would change is told by M(slipway.core.proxy_files).
+  diff_mode:
+    support: none
+    description: What changes is shown by M(slipway.core.proxy_files).
+"""
+
+EXAMPLES = r"""
+- name: Front | Put it to work
+  slipway.core.proxy_apply:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: staging
+    identity: 1a2b3c4d
+    slot: blue
+"""
+
+RETURN = r"""
+done:
+  description: What was done, one phrase each.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import environment, front
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import Proxy, ProxyError, wait_until
+
+RELOAD_SECONDS = 15.0
+
+
+def reload_config(engine: Engine, name: str, proxy: Proxy) -> None:
+    """Let HAProxy start a new worker with the configuration that is written, and wait until it is the one that answers.
+
+    :raises ProxyError: the configuration was not taken.
+    """
+    before = proxy.pid()
+    engine.signal(name, "SIGUSR2")
+
+    def another_worker() -> bool:
+        with contextlib.suppress(ProxyError):
+            return proxy.pid() != before
+        return False
+
+    if not wait_until(another_worker, RELOAD_SECONDS, 0.05):
+        words = " / ".join(line.strip() for line in engine.logs(name, 3))
+        raise ProxyError(f"{name} did not take its new configuration: {words}")
+
+
+def retire(engine: Engine, container: dict[str, Any]) -> str:
+    """Let an earlier proxy finish what it has begun, or remove it when it has; returns what was done."""
+    if not container["running"]:
+        engine.remove(container["name"])
+        return f"{container['name']} removed"
+    if container["restart_policy"] != "no":
+        engine.update_restart_policy(container["name"], "no")
+    engine.signal(container["name"], "SIGUSR1")
+    return f"{container['name']} finishes what it has begun"
+
+
+def apply(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
+    """Do what is necessary; returns it, one phrase each."""
+    files = front.Front(home)
+    previous = files.config()
+    staged = files.use_staged()
+    fronts = front.containers(engine, params["app"], params["environment"])
+    mine = next(it for it in fronts if it["proxy"] == params["identity"])
+    done = []
+    if mine["running"] and staged:
+        try:
+            reload_config(engine, mine["name"], Proxy(files.socket(mine["proxy"])))
+        except ProxyError:
+            files.write_config(previous)
+            raise
+        done.append("HAProxy reloaded")
+    elif not mine["running"] and params["start"]:
+        front.start(engine, home, mine["name"], mine["proxy"])
+        done.append(f"{mine['name']} started")
+    if params["start"]:
+        done += [retire(engine, it) for it in fronts if it is not mine]
+    return done
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **environment.OPTIONS,
+            "identity": {"type": "str", "required": True},
+            "slot": {"type": "str", "default": ""},
+            "start": {"type": "bool", "default": True},
+        },
+    )
+    params = module.params
+    home = environment.home(params["directory"], params["app"], params["environment"])
+    try:
+        done = apply(Engine(), params, home)
+    except (EngineError, ProxyError, OSError) as error:
+        module.fail_json(msg=environment.explain(error))
+        return
+    module.exit_json(changed=bool(done), done=done, story="; ".join(done) or "the proxy is as it should be")
+
+
+if __name__ == "__main__":
+    main()

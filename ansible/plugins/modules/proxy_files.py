@@ -1,0 +1,74 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: proxy_files
+short_description: Write what an environment's HAProxy reads at its next start or reload
+description:
+  - Makes the proxy's folder, writes the certificate, and puts a changed configuration beside the one in use, as
+    V(haproxy.cfg.new), so that it can be checked before M(slipway.core.proxy_apply) lets HAProxy use it.
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
+options:
+  config:
+    description: The configuration.
+    type: str
+    required: true
+  certificate:
+    description: Certificate chain and private key in PEM. Empty for none.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+    description: Tells whether anything would be written.
+  diff_mode:
+    support: full
+    description: Shows what changes in the configuration, never the certificate's key.
+"""
+
+EXAMPLES = r"""
+- name: Front | Write what HAProxy will read
+  slipway.core.proxy_files:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: staging
+    config: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"
+"""
+
+RETURN = r""" # """
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import environment, front
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **environment.OPTIONS,
+            "config": {"type": "str", "required": True},
+            "certificate": {"type": "str", "default": "", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    files = front.Front(environment.home(params["directory"], params["app"], params["environment"]))
+    path = str(files.config_path)
+    diff = {"before": files.config(), "after": params["config"], "before_header": path, "after_header": path}
+    try:
+        changed = diff["before"] != diff["after"]
+        if not module.check_mode:
+            files.prepare(params["certificate"])
+            files.stage(params["config"] if changed else "")
+    except OSError as error:
+        module.fail_json(msg=f"The proxy's files cannot be written to {files.folder}: {error.strerror or error}.")
+        return
+    story = "the proxy's configuration changes" if changed else "the proxy's configuration is as it should be"
+    module.exit_json(changed=changed, diff=diff, story=story)
+
+
+if __name__ == "__main__":
+    main()
