@@ -12,10 +12,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import inputs
+from ansible_collections.slipway.core.plugins.module_utils import front_inputs, inputs
 from ansible_collections.slipway.core.plugins.module_utils.version import VersionError, parse_digest, parse_version
 
 JSON_HINT = """JSON, such as -e '{"deploy_env": {"A": "b"}}'"""
+PORT_VARIABLES = ("deploy_strategy", "deploy_port", "proxy_redirect_port", *front_inputs.SLOT_DISTANCE)
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 
@@ -80,6 +81,8 @@ class ActionModule(ActionBase):
                 "group": {"type": "str", "default": ""},
                 "version": {"type": "str"},
                 "digest": {"type": "str"},
+                "canary": {"type": "str", "default": ""},
+                "canary_weight": {"type": "str", "default": "0"},
                 "options": {"type": "list", "elements": "str", "default": []},
             }
         )
@@ -90,6 +93,8 @@ class ActionModule(ActionBase):
                 problems = self._variable_problems(variables["hostvars"][host])
                 if problems:
                     break
+        if not problems and args["env"]:
+            problems = self._front_problems(args, variables)
         if problems:
             return {"failed": True, "changed": False, "msg": "; ".join(problems) + "."}
         return {"changed": False, "story": "the input is sound"}
@@ -113,6 +118,20 @@ class ActionModule(ActionBase):
         return problems
 
     @staticmethod
+    def _front_problems(args: dict[str, Any], variables: dict[str, Any]) -> list[str]:
+        """What a decision on a canary, and the ports of all environments together, make impossible."""
+        hostvars, groups = variables["hostvars"], variables["groups"]
+        first = hostvars[groups[args["env"]][0]]
+        problems = front_inputs.decision_problems(args["canary"], args["canary_weight"], first)
+        environments = []
+        for name in inputs.ENVIRONMENTS:
+            for host in groups.get(name) or []:
+                values = hostvars[host]
+                vm = f"{values.get('ansible_host', host)}:{values.get('ansible_port', 22)}"
+                environments.append((name, vm, {key: values[key] for key in PORT_VARIABLES if key in values}))
+        return problems + list(dict.fromkeys(front_inputs.shared_vm_problems(environments)))
+
+    @staticmethod
     def _hosts(args: dict[str, Any], variables: dict[str, Any]) -> list[str]:
         group = args["env"] or args["group"]
         return list(variables["groups"][group]) if group else ["localhost"]
@@ -130,4 +149,8 @@ class ActionModule(ActionBase):
                 problems.append(f"{name} cannot be worked out: {' '.join(str(error).split())}")
         if not problems:
             problems = type_problems(options, values)
-        return problems or [*inputs.value_problems(values), *password_file_problems(values)]
+        return problems or [
+            *inputs.value_problems(values),
+            *front_inputs.problems(values),
+            *password_file_problems(values),
+        ]

@@ -115,6 +115,17 @@ class Engine:
             return ""
         return f"its container exited with code {state['ExitCode']}{', out of memory' if state.get('OOMKilled') else ''}"
 
+    def published(self, name: str) -> str:
+        """Where the first published port of a container is reached, as ``ip:port``.
+
+        :raises EngineError: it publishes none, because it does not run.
+        """
+        container = self.container(name) or {}
+        for bindings in ((container.get("NetworkSettings") or {}).get("Ports") or {}).values():
+            if bindings:
+                return f"{bindings[0]['HostIp']}:{bindings[0]['HostPort']}"
+        raise EngineError(f"{name} publishes no port: it has stopped")
+
     def update_restart_policy(self, name: str, policy: str) -> None:
         """Change what Docker does when a container stops: no, on-failure, always or unless-stopped."""
         self._call("POST", f"/containers/{_path(name)}/update", {"RestartPolicy": {"Name": policy}})

@@ -128,6 +128,10 @@ class History:
         """Return the ``deployed`` entry of what should get traffic, None before the first deployment."""
         return self._deployed[-1] if self._deployed else None
 
+    def before_live(self) -> Entry | None:
+        """Return the ``deployed`` entry before the live one, None when there is none."""
+        return self._deployed[-2] if len(self._deployed) > 1 else None
+
     def paused(self) -> Entry | None:
         """Return the ``paused`` entry of a canary that waits for a person, None when none does."""
         for entry in reversed(self._entries):
@@ -232,7 +236,8 @@ class History:
 
         They are the live state, the ``keep`` states before it on the way here (what rollbacks in a row
         restore), the ``keep`` other verified states deployed last, and the newest state of each of the ``keep``
-        other releases deployed last (what a rollback may name), however often the configuration has changed.
+        other releases deployed last (what a rollback may name), however often the configuration has changed, and that
+        of a canary that waits.
 
         Raises ValueError if ``keep`` is negative.
         """
@@ -241,12 +246,14 @@ class History:
         if not self._deployed:
             return []
         live = _state(self._deployed[-1])
+        waiting = self.paused()
+        canary = [_state(waiting)] if waiting else []
         way = [_state(entry) for entry in reversed(self._way)][1 : keep + 1]
         recent = list(dict.fromkeys(_state(entry) for entry in reversed(self._deployed)))[1 : keep + 1]
         newest = {entry["digest"]: _state(entry) for entry in self._deployed}
         releases = list(dict.fromkeys(str(entry["digest"]) for entry in reversed(self._deployed)))
         others = [newest[digest] for digest in releases if digest != live.digest][:keep]
-        return list(dict.fromkeys([live, *way, *recent, *others]))
+        return list(dict.fromkeys([live, *canary, *way, *recent, *others]))
 
     def recent(self, count: int) -> list[Entry]:
         """Return the last ``count`` entries, newest first; raises ValueError if it is negative."""

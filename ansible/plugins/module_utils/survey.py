@@ -40,6 +40,11 @@ def choose_configuration(
     params: dict[str, Any], home: Path, history: History, check_mode: bool
 ) -> tuple[str, snapshot.Configuration, dict[str, Any] | None]:
     """What is asked for, with its hash: the configuration given, or the one a rollback's release ran with."""
+    if params["kind"] in ("maintenance", "abort", "promote"):
+        entry = history.paused() if params["kind"] == "promote" else history.live()
+        kept_now = environment.kept(home, entry)
+        if entry and kept_now:
+            return entry["config"], kept_now, entry
     if params["kind"] == "rollback":
         target = history.rollback_target(params["version"] or None, snapshot.kept(str(home)))
         kept = snapshot.read(str(home), target["config"], snapshot.load_key(str(home)))
@@ -66,7 +71,7 @@ def slots(found: reconcile.Found, home: Path, slot_ports: dict[str, int]) -> dic
     """
     name, free = _live_slot(found), _free_slot(found)
     running = front.proxies(home, list(found.fronts))
-    spare = reconcile.standby(found)
+    spare = reconcile.paused_container(found) or reconcile.standby(found)
     return {
         "live": name,
         "free": free,
@@ -116,6 +121,21 @@ def ports(
     return [*needed, environment.port(everything, "127.0.0.1", slot_port, mine, f"proxy_{free}_port")]
 
 
+def refuse_waiting_canary(kind: str, history: History) -> None:
+    """Refuse to pass over a canary that waits for a person, and to decide on one that does not.
+
+    :raises ValueError: with what to do.
+    """
+    waiting = history.paused()
+    if waiting and kind in ("deploy", "rollback"):
+        raise ValueError(
+            f"a canary of {waiting['version']} waits since {waiting['time'][:19]} for a person: run deploy.yml with "
+            "-e canary=promote or -e canary=abort first"
+        )
+    if not waiting and kind in ("promote", "abort"):
+        raise ValueError(f"no canary waits here, so there is none to {kind}: begin one with -e canary=pause")
+
+
 def found_and_reconciled(
     engine: Engine, params: dict[str, Any], home: Path, history: History, now: datetime, check_mode: bool
 ) -> tuple[reconcile.Found, list[str]]:
@@ -146,6 +166,7 @@ def report(
     entries = ledger.read(str(home / environment.LEDGER))
     history = History(entries)
     live = history.live()
+    refuse_waiting_canary(params["kind"], history)
     config, asked, target = choose_configuration(params, home, history, check_mode)
     running = environment.kept(home, live)
     ours = environment.containers(engine, params["app"], params["environment"])
@@ -155,7 +176,12 @@ def report(
     serving = reconcile.live_container(found.ours, live)
     return {
         "home": str(home),
-        "run": {"id": params["run"], "owner": params["owner"], "started": run.started(params["run"])},
+        "run": {
+            "id": params["run"],
+            "owner": params["owner"],
+            "controller": params["host"],
+            "started": run.started(params["run"]),
+        },
         "live": live,
         "paused": found.paused,
         "live_spec": running.public if running else None,

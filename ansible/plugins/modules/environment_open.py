@@ -20,9 +20,11 @@ options:
     type: str
     required: true
   kind:
-    description: Whether a release is to be deployed or an earlier one restored.
+    description: >-
+      Whether a release is to be deployed or an earlier one restored, a canary that waits is to be promoted or aborted,
+      or the maintenance page to be shown.
     type: str
-    choices: [deploy, rollback]
+    choices: [deploy, rollback, promote, abort, maintenance]
     default: deploy
   version:
     description: For a rollback, the version to go back to. Empty for the last verified one before the live one.
@@ -210,6 +212,7 @@ from ansible_collections.slipway.core.plugins.module_utils.engine import Engine,
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
 from ansible_collections.slipway.core.plugins.module_utils.history import NoRollback
 
+KINDS = ["deploy", "rollback", "promote", "abort", "maintenance"]
 REFUSALS = (
     EngineError,
     NoRollback,
@@ -248,7 +251,7 @@ def main() -> None:
         argument_spec={
             **environment.OPTIONS,
             "image": {"type": "str", "required": True},
-            "kind": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
+            "kind": {"type": "str", "choices": KINDS, "default": "deploy"},
             "version": {"type": "str", "default": ""},
             "configuration": {"type": "dict", "required": True},
             "secrets": {"type": "json", "required": True, "no_log": True},

@@ -18,7 +18,7 @@ options:
   event:
     description: What happened.
     type: str
-    choices: [deployed, failed, approved, aborted]
+    choices: [deployed, failed, approved, aborted, maintenance]
     required: true
   fields:
     description: What belongs to the event. Never a secret.
@@ -66,7 +66,7 @@ def main() -> None:
             "event": {
                 "type": "str",
                 "required": True,
-                "choices": ["deployed", "failed", "approved", "aborted"],
+                "choices": ["deployed", "failed", "approved", "aborted", "maintenance"],
             },
             "fields": {"type": "dict", "required": True},
             "run": {"type": "str", "default": ""},

@@ -31,6 +31,14 @@ options:
   digest:
     description: The digest of a release. Empty for whatever the version has.
     type: str
+  canary:
+    description: What a person decides about a canary, V(pause), V(promote) or V(abort). Empty for nothing.
+    type: str
+    default: ""
+  canary_weight:
+    description: Per cent of the traffic for a candidate that waits.
+    type: str
+    default: "0"
   options:
     description: Names of the extra variables this verb takes. Others are refused, but for variables of roles.
     type: list

@@ -1,0 +1,139 @@
+"""What the proxy and the strategies accept: pure checks of variables, each problem one sentence."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from typing import Any, Mapping, Sequence
+
+DEFAULT_STRATEGY = "blue_green"
+DEFAULT_PORT = 8080
+BEHIND_PROXY = ("blue_green", "canary")
+DECISIONS = ("pause", "promote", "abort")
+HIGHEST_PORT = 65535
+# As in the defaults of the role proxy.
+SLOT_DISTANCE = {"proxy_blue_port": 10000, "proxy_green_port": 20000}
+
+
+def ports(values: Mapping[str, Any]) -> dict[str, int]:
+    """The ports that an environment takes on its VM, by the variable each comes from.
+
+    :param values: the variables that are set; the others have their defaults.
+    """
+    public = int(values.get("deploy_port", DEFAULT_PORT))
+    taken = {"deploy_port": public}
+    if values.get("deploy_strategy", DEFAULT_STRATEGY) not in BEHIND_PROXY:
+        return taken
+    for name, distance in SLOT_DISTANCE.items():
+        taken[name] = int(values.get(name, public + distance))
+    if int(values.get("proxy_redirect_port", 0)):
+        taken["proxy_redirect_port"] = int(values["proxy_redirect_port"])
+    return taken
+
+
+def port_problems(values: Mapping[str, Any]) -> list[str]:
+    """That ports are none, or that two are the same."""
+    taken = ports(values)
+    problems = []
+    for name, number in taken.items():
+        if not 1 <= number <= HIGHEST_PORT:
+            where = "" if name in values else f", which is deploy_port + {SLOT_DISTANCE[name]} unless you set it"
+            problems.append(f"{name} is {number}{where}, and a port is between 1 and {HIGHEST_PORT}")
+    names = list(taken)
+    for index, name in enumerate(names):
+        for other in names[index + 1 :]:
+            if taken[name] == taken[other]:
+                problems.append(f"{name} and {other} are both {taken[name]}: give each a port of its own")
+    return problems
+
+
+def shared_vm_problems(environments: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
+    """That two environments on one VM want the same port.
+
+    :param environments: name, address of the VM, and variables of each host.
+    """
+    problems = []
+    for index, (name, vm, values) in enumerate(environments):
+        for other, other_vm, other_values in environments[index + 1 :]:
+            if vm != other_vm or name == other:
+                continue
+            mine, theirs = ports(values), ports(other_values)
+            for variable, number in mine.items():
+                for other_variable, other_number in theirs.items():
+                    if number == other_number:
+                        problems.append(
+                            f"{variable} of {name} and {other_variable} of {other} are both {number} on one VM: "
+                            "give each a port of its own"
+                        )
+    return problems
+
+
+def certificate_problems(values: Mapping[str, Any]) -> list[str]:
+    """That the certificate is none, or is another key's."""
+    pem = str(values.get("proxy_tls_certificate") or "")
+    redirect = int(values.get("proxy_redirect_port", 0))
+    if not pem:
+        missing = "proxy_redirect_port sends people to HTTPS, and proxy_tls_certificate is empty: set it as well"
+        return [missing] if redirect else []
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write(pem)
+        file.flush()
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file.name)
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                return ["proxy_tls_certificate holds a certificate and a private key that do not belong together"]
+            return ["proxy_tls_certificate is no certificate with its private key in PEM, the certificate first"]
+    return []
+
+
+def canary_problems(values: Mapping[str, Any]) -> list[str]:
+    """That the steps of a canary do not rise from something to less than everything."""
+    steps = values.get("deploy_canary_steps")
+    if steps is None:
+        return []
+    numbers = [int(step) for step in steps]
+    if not numbers or any(not 0 < number <= 100 for number in numbers):
+        return [f"deploy_canary_steps is {numbers}: give shares of the traffic in per cent, from 1 to 100"]
+    if any(after <= before for before, after in zip(numbers, numbers[1:])):
+        return [f"deploy_canary_steps is {numbers}, and each share has to be larger than the one before it"]
+    return []
+
+
+def decision_problems(canary: str, weight: Any, values: Mapping[str, Any]) -> list[str]:
+    """Why ``-e canary=…`` cannot be followed."""
+    strategy = values.get("deploy_strategy", DEFAULT_STRATEGY)
+    problems = []
+    if canary and canary not in DECISIONS:
+        problems.append(f"canary is {canary!r}: give -e canary={', -e canary='.join(DECISIONS)}, or nothing")
+    elif canary and strategy != "canary":
+        problems.append(f"-e canary={canary} needs deploy_strategy: canary, and it is {strategy}")
+    text = str(weight)
+    if not text.isdigit() or int(text) > 100:
+        problems.append(f"canary_weight is {text!r}: give a share of the traffic in per cent, from 0 to 100")
+    elif int(text) and canary != "pause":
+        problems.append("canary_weight is the share of a candidate that waits: give it with -e canary=pause")
+    return problems
+
+
+def strategy_problems(values: Mapping[str, Any]) -> list[str]:
+    """What a strategy cannot do."""
+    proxied = values.get("deploy_strategy", DEFAULT_STRATEGY) in BEHIND_PROXY
+    problems = []
+    if proxied and any(network.get("aliases") for network in values.get("deploy_networks") or []):
+        problems.append(
+            "deploy_networks has aliases, by which other containers would reach a candidate that is not proven yet: "
+            "leave them out, or use deploy_strategy: recreate"
+        )
+    if not proxied and str(values.get("deploy_serial", "100%")) != "100%":
+        problems.append("deploy_serial needs a strategy with a proxy, blue_green or canary, to go back to")
+    return problems
+
+
+def problems(values: Mapping[str, Any]) -> list[str]:
+    """A sentence for each value that cannot work."""
+    found = port_problems(values) + certificate_problems(values) + canary_problems(values) + strategy_problems(values)
+    for name in ("deploy_soak_seconds", "deploy_drain_timeout", "deploy_warm_standby", "deploy_canary_bake_seconds"):
+        if name in values and int(values[name]) < 0:
+            found.append(f"{name} is {values[name]}, and has to be 0 or more")
+    return found

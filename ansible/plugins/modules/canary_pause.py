@@ -1,0 +1,113 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: canary_pause
+short_description: Let a proven candidate wait for a person
+description:
+  - Gives the candidate O(weight) per cent of the traffic, and all requests that ask for it, and writes to the ledger that
+    it waits, so that a later run can promote or abort it.
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
+options:
+  slot:
+    description: The candidate's slot.
+    type: str
+    required: true
+  container:
+    description: Name of the candidate's container.
+    type: str
+    required: true
+  weight:
+    description: Per cent of the traffic, 0 to 100.
+    type: int
+    default: 0
+  restart_policy:
+    description: What Docker does from now on when the container stops.
+    type: str
+    default: unless-stopped
+  fields:
+    description: Fields of the ledger's entry V(paused).
+    type: dict
+    required: true
+  run:
+    description: The run, which has to hold the environment's lock.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    support: none
+    description: There is no candidate in check mode.
+  diff_mode:
+    support: none
+    description: There is no content to compare.
+"""
+
+EXAMPLES = r"""
+- name: Canary | Let it wait for a person
+  slipway.core.canary_pause:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: production
+    slot: green
+    container: myapp-production-green
+    fields: {version: 1.0.42, digest: "sha256:…", config: 0123456789abcdef, container_run: 261124-021500-4711}
+    run: 261124-021500-4711
+"""
+
+RETURN = r"""
+entry:
+  description: The entry as it is in the ledger.
+  returned: success
+  type: dict
+"""
+
+from datetime import datetime, timezone
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, history, ledger, lock
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import FULL, SLOTS, ProxyError, Routes
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **environment.OPTIONS,
+            "slot": {"type": "str", "required": True},
+            "container": {"type": "str", "required": True},
+            "weight": {"type": "int", "default": 0},
+            "restart_policy": {"type": "str", "default": "unless-stopped"},
+            "fields": {"type": "dict", "required": True},
+            "run": {"type": "str", "required": True},
+        },
+    )
+    params = module.params
+    home = environment.home(params["directory"], params["app"], params["environment"])
+    slot, weight = params["slot"], params["weight"]
+    engine = Engine()
+    try:
+        fields = {**params["fields"], "weight": weight, "slot": slot}
+        history.check_fields("paused", fields)
+        lock.renew(str(home / environment.LOCK), params["run"], datetime.now(timezone.utc))
+        engine.update_restart_policy(params["container"], params["restart_policy"])
+        # The entry comes first: it is what a later run trusts to leave the candidate where it is.
+        entry = ledger.append(str(home / environment.LEDGER), "paused", fields)
+        fronts = front.containers(engine, params["app"], params["environment"])
+        before = front.routes(home, fronts)
+        live = next(name for name in SLOTS if name != slot)
+        rest = FULL - weight if before and before.weights[live] else 0
+        maintenance = bool(before and before.maintenance)
+        front.route(home, fronts, Routes({slot: weight, live: rest}, slot, maintenance))
+    except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, lock.LockLost) as error:
+        module.fail_json(msg=environment.explain(error))
+        return
+    story = f"{fields['version']} waits with {weight} % of the traffic; X-Canary: always reaches it"
+    module.exit_json(changed=True, entry=entry, story=story)
+
+
+if __name__ == "__main__":
+    main()

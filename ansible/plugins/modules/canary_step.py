@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: canary_step
+short_description: Give a candidate a share of the traffic, and compare it with the live release
+description:
+  - Moves O(weight) per cent of the traffic to O(slot) and compares what both slots answer over the same time, from
+    HAProxy's statistics, until the verdict is good and O(bake) is over.
+  - A bad verdict, or the end of the candidate's container, takes the candidate's traffic away at once, on the target
+    itself, and fails.
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
+options:
+  slot:
+    description: The candidate's slot.
+    type: str
+    required: true
+  container:
+    description: Name of the candidate's container.
+    type: str
+    required: true
+  weight:
+    description: Per cent of the traffic, 0 to 100.
+    type: int
+    required: true
+  bake:
+    description: Seconds that this share lasts at least.
+    type: int
+    default: 60
+  min_requests:
+    description: Requests that the candidate has to have answered.
+    type: int
+    default: 100
+  deadline:
+    description: Seconds that this share may last while there are too few requests.
+    type: int
+    default: 600
+  on_too_few:
+    description: What the verdict is when the deadline passes with too few requests.
+    type: str
+    choices: [promote, abort]
+    default: abort
+  run:
+    description: The run, which has to hold the environment's lock; the lock is renewed meanwhile.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    support: none
+    description: There is no candidate in check mode.
+  diff_mode:
+    support: none
+    description: There is no content to compare.
+"""
+
+EXAMPLES = r"""
+- name: Canary | A twentieth of the traffic
+  slipway.core.canary_step:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: production
+    slot: green
+    container: myapp-production-green
+    weight: 5
+    run: 261124-021500-4711
+"""
+
+RETURN = r"""
+evidence:
+  description: Weight, seconds, and what the verdict rests on.
+  returned: always
+  type: dict
+"""
+
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock, verdict
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import FULL, SLOTS, Proxy, ProxyError, Routes, all_to
+
+LOOK_SECONDS = 1.0
+LOCK_SECONDS = 30.0
+
+
+class Step:
+    """One share of the traffic, and what is seen while it lasts.
+
+    :param params: the module's options.
+    """
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        self.params = params
+        self.home: Path = environment.home(params["directory"], params["app"], params["environment"])
+        self.engine = Engine()
+        self.fronts = front.containers(self.engine, params["app"], params["environment"])
+        self.live = next(slot for slot in SLOTS if slot != params["slot"])
+        self.before = front.routes(self.home, self.fronts)
+        if self.before is None:
+            raise ProxyError("the proxy does not run")
+        self._renewed = 0.0
+
+    def route(self, weight: int) -> None:
+        """Give the candidate its share."""
+        slot = self.params["slot"]
+        maintenance = bool(self.before and self.before.maintenance)
+        shares = {slot: weight, self.live: FULL - weight}
+        front.route(self.home, self.fronts, Routes(shares, slot, maintenance))
+
+    def back(self) -> None:
+        """Give everything to the live slot."""
+        maintenance = bool(self.before and self.before.maintenance)
+        front.route(self.home, self.fronts, Routes(all_to(self.live), maintenance=maintenance))
+
+    def hold_lock(self) -> None:
+        """Renew the lock now and then: another run must not take it over while this one bakes."""
+        if time.monotonic() - self._renewed >= LOCK_SECONDS:
+            path = str(self.home / environment.LOCK)
+            lock.renew(path, self.params["run"], datetime.now(timezone.utc))
+            self._renewed = time.monotonic()
+
+    def watch(self) -> tuple[bool, str, dict[str, Any]]:
+        """Look until there is a verdict; returns whether it is good, why, and the evidence."""
+        proxy: Proxy = front.proxies(self.home, self.fronts)[0]
+        judge = verdict.Comparison(
+            verdict.Policy(
+                min_requests=self.params["min_requests"],
+                deadline=self.params["deadline"],
+                on_too_few=self.params["on_too_few"],
+            )
+        )
+        start = proxy.counters()
+        began = time.monotonic()
+        while True:
+            self.hold_lock()
+            waited = time.monotonic() - began
+            now = proxy.counters()
+            samples = [now[slot].since(start[slot]) for slot in (self.params["slot"], self.live)]
+            found = judge.look(*samples, waited)
+            evidence = {"weight": self.params["weight"], "seconds": round(waited, 1), **found.evidence}
+            ended = self.engine.ended(self.params["container"])
+            if ended:
+                return False, ended, evidence
+            if found.outcome is verdict.Outcome.BAD:
+                return False, found.reason, evidence
+            if found.outcome is verdict.Outcome.GOOD and waited >= self.params["bake"]:
+                return True, found.reason, evidence
+            time.sleep(LOOK_SECONDS)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **environment.OPTIONS,
+            "slot": {"type": "str", "required": True},
+            "container": {"type": "str", "required": True},
+            "weight": {"type": "int", "required": True},
+            "bake": {"type": "int", "default": 60},
+            "min_requests": {"type": "int", "default": 100},
+            "deadline": {"type": "int", "default": 600},
+            "on_too_few": {"type": "str", "choices": ["promote", "abort"], "default": "abort"},
+            "run": {"type": "str", "required": True},
+        },
+    )
+    share = f"{module.params['weight']} %"
+    try:
+        step = Step(module.params)
+        step.hold_lock()
+        step.route(module.params["weight"])
+        good = False
+        try:
+            good, reason, evidence = step.watch()
+        finally:
+            if not good:
+                step.back()
+    except lock.LockLost as lost:
+        module.fail_json(msg=f"The canary was given up, because {lost}.")
+        return
+    except (EngineError, ProxyError, OSError) as error:
+        module.fail_json(msg=environment.explain(error))
+        return
+    if not good:
+        module.fail_json(msg=f"At {share} of the traffic the candidate is bad: {reason}.", evidence=evidence)
+        return
+    module.exit_json(changed=True, evidence=evidence, story=f"{share} of the traffic: {reason}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: environment_undo
+short_description: Go back on a host that has been deployed to, because another host of its environment failed
+description:
+  - Sends the traffic back to the standby, which the run O(run) replaced, and writes that to the ledger. A standby that
+    has been stopped is started and has to be healthy first.
+  - Does nothing where O(run) is not what is live.
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
+options:
+  run:
+    description: The run that is undone.
+    type: str
+    required: true
+  owner:
+    description: Who runs it.
+    type: str
+    required: true
+  controller:
+    description: The controller it runs on.
+    type: str
+    required: true
+  reason:
+    description: Why, for the ledger.
+    type: str
+    required: true
+  lease:
+    description: Seconds until another run may take the lock over.
+    type: int
+    default: 900
+  deadline:
+    description: Seconds until a standby that is started has to be healthy.
+    type: int
+    default: 30
+  warm_standby:
+    description: Seconds for which the release that is undone stays running.
+    type: int
+    default: 600
+  drain_timeout:
+    description: Seconds that its requests may take to finish when it is stopped.
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    support: none
+    description: In check mode nothing was deployed.
+  diff_mode:
+    support: none
+    description: There is no content to compare.
+"""
+
+EXAMPLES = r"""
+- name: Roll back | A host that had switched already
+  slipway.core.environment_undo:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: production
+    run: 261124-021500-4711
+    owner: alice
+    controller: laptop:1a2b3c4d:4026531836
+    reason: myapp-prod-2 failed
+"""
+
+RETURN = r"""
+entry:
+  description: The entry as it is in the ledger.
+  returned: changed
+  type: dict
+"""
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import (
+    environment,
+    front,
+    history,
+    ledger,
+    lock,
+    reconcile,
+    snapshot,
+    standby,
+)
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
+from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
+
+CARRIED_OVER = ("environment", "version", "build", "commit", "digest", "image", "config", "container", "slot")
+
+
+class Impossible(Exception):
+    """There is nothing to go back to."""
+
+
+def start(engine: Engine, spare: dict[str, Any], previous: dict[str, Any], home: Path, deadline: int) -> None:
+    """Start a standby that has been stopped, and wait until it is healthy."""
+    engine.start(spare["name"])
+    address = engine.published(spare["name"])
+    check = snapshot.read(str(home), previous["config"]).public["health"]
+    params = {name: option.get("default") for name, option in OPTIONS.items()}
+    asked = {"url": f"http://{address}", "check": check, "version": previous["version"], "deadline": deadline}
+    verdict = Watch({**params, **asked}, gone=lambda: engine.ended(spare["name"])).run()
+    if not verdict["healthy"]:
+        raise Impossible(verdict["msg"])
+
+
+def undo(params: dict[str, Any], home: Path) -> dict[str, Any] | None:
+    """Go back; returns the ledger's entry, None when the run is not what is live."""
+    path = home / environment.LEDGER
+    entries = ledger.read(str(path))
+    past = history.History(entries)
+    live = past.live()
+    if live is None or live.get("run") != params["run"]:
+        return None
+    engine = Engine()
+    found = environment.find(engine, params, home, past)
+    previous = past.before_live()
+    spare = reconcile.standby(found)
+    if previous is None or spare is None or spare["run"] != reconcile.container_run(previous):
+        raise Impossible("the container of the release before it is gone")
+    if not spare["running"]:
+        start(engine, spare, previous, home, params["deadline"])
+    policy = snapshot.read(str(home), previous["config"]).public["restart_policy"]
+    engine.update_restart_policy(spare["name"], policy)
+    maintenance = bool(found.routes and found.routes.maintenance)
+    fronts = list(found.fronts)
+    front.route(home, fronts, Routes(all_to(spare["slot"]), maintenance=maintenance))
+    files = front.Front(home)
+    files.write_config(files.old_config())
+    fields = {
+        **{name: previous.get(name) for name in CARRIED_OVER},
+        "kind": "rollback",
+        "container_run": spare["run"],
+        "slot": spare["slot"],
+        "container": spare["name"],
+        "run": f"{params['run']}-undo",
+        "actor": params["owner"],
+        "replaced": {name: live[name] for name in ("version", "digest", "config")},
+        "reason": params["reason"],
+    }
+    entry = ledger.append(str(path), "deployed", fields)
+    undone = reconcile.live_container(found.ours, live)
+    if undone:
+        standby.keep_warm(
+            engine, undone, f"slipway-{home.name}-standby", params["warm_standby"], params["drain_timeout"]
+        )
+    return entry
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **environment.OPTIONS,
+            "run": {"type": "str", "required": True},
+            "owner": {"type": "str", "required": True},
+            "controller": {"type": "str", "required": True},
+            "reason": {"type": "str", "required": True},
+            "lease": {"type": "int", "default": 900},
+            "deadline": {"type": "int", "default": 30},
+            "warm_standby": {"type": "int", "default": 600},
+            "drain_timeout": {"type": "int", "default": 30},
+        },
+    )
+    params = module.params
+    home = environment.home(params["directory"], params["app"], params["environment"])
+    path = str(home / environment.LOCK)
+    try:
+        now = datetime.now(timezone.utc)
+        attempt = lock.acquire(path, params["owner"], params["controller"], params["run"], params["lease"], now)
+        if not attempt.acquired:
+            module.fail_json(msg=f"It could not be gone back on, because the lock is {attempt.explanation}.")
+            return
+        try:
+            entry = undo(params, home)
+        finally:
+            lock.release(path, params["run"])
+    except (
+        Impossible,
+        EngineError,
+        ProxyError,
+        OSError,
+        ValueError,
+        ledger.LedgerDamaged,
+        snapshot.SnapshotDamaged,
+    ) as error:
+        module.fail_json(msg=f"It could not be gone back on, run rollback.yml: {error}.")
+        return
+    story = f"{entry['version']} serves again on {entry['slot']}" if entry else "it had not switched"
+    module.exit_json(changed=entry is not None, entry=entry, story=story)
+
+
+if __name__ == "__main__":
+    main()

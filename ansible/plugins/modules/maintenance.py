@@ -1,0 +1,87 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: maintenance
+short_description: Show everybody the maintenance page, or end that
+description:
+  - Turns the proxy's switch through the runtime API, and writes the configuration for HAProxy's next start.
+  - Health checks that bring the proxy's word pass the page, so that deployments go on working behind it.
+version_added: 0.2.0
+author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.environment
+options:
+  state:
+    description: Whether the page is shown.
+    type: str
+    choices: ["on", "off"]
+    required: true
+  config:
+    description: The rendered configuration that says the same.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Tells whether anything would change.
+  diff_mode:
+    support: full
+    description: Shows what changes in HAProxy's configuration.
+"""
+
+EXAMPLES = r"""
+- name: Maintenance | Show the page
+  slipway.core.maintenance:
+    directory: /var/lib/slipway
+    app: myapp
+    environment: production
+    state: "on"
+    config: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"
+"""
+
+RETURN = r""" # """
+
+from dataclasses import replace
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import environment, front
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **environment.OPTIONS,
+            "state": {"type": "str", "choices": ["on", "off"], "required": True},
+            "config": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    home = environment.home(params["directory"], params["app"], params["environment"])
+    files = front.Front(home)
+    path = str(files.config_path)
+    diff = {"before": files.config(), "after": params["config"], "before_header": path, "after_header": path}
+    shown = params["state"] == "on"
+    try:
+        fronts = front.containers(Engine(), params["app"], params["environment"])
+        now = front.routes(home, fronts)
+        if now is None:
+            module.fail_json(msg=f"No proxy runs for {params['app']} here, so there is nothing that could show a page.")
+            return
+        changed = now.maintenance is not shown
+        if changed and not module.check_mode:
+            front.route(home, fronts, replace(now, maintenance=shown))
+            files.write_config(params["config"])
+    except (EngineError, ProxyError, OSError) as error:
+        module.fail_json(msg=environment.explain(error))
+        return
+    what = "everybody gets the maintenance page" if shown else "the application answers"
+    module.exit_json(changed=changed, diff=diff if changed else {}, story=what if changed else f"{what} already")
+
+
+if __name__ == "__main__":
+    main()
