@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+INVENTORIES = ROOT / "tests" / "integration" / "inventory"
 SETTINGS = ROOT / "inventory" / "lab" / "group_vars" / "lab"
 
 
@@ -24,13 +25,15 @@ class Lab:
     """One lab instance.
 
     :param registry: the registry's ``address:port``.
-    :param ports: the port of 127.0.0.1 that leads to the public port of each environment.
+    :param ports: the port of 127.0.0.1 that leads to the public port of each environment, on the first VM.
+    :param vms: the names of the VMs.
     """
 
     instance: str
     registry: str
     ssh_port: int
     ports: dict[str, int]
+    vms: tuple[str, ...]
 
     @classmethod
     def chosen(cls) -> Lab:
@@ -38,7 +41,13 @@ class Lab:
         instance = os.environ.get("SLIPWAY_LAB", "test")
         found = settings("instance")["lab_instances"][instance]
         ports = {"staging": found["staging_port"], "production": found["production_port"]}
-        return cls(instance, f"{found['network']}.2:5000", found["ssh_port"], ports)
+        vms = tuple(found.get("vms", ["vm"]))
+        return cls(instance, f"{found['network']}.2:5000", found["ssh_port"], ports, vms)
+
+    @property
+    def staging_ports(self) -> dict[str, int]:
+        """The port of 127.0.0.1 that leads to the public port of staging, for each VM."""
+        return {vm: self.ports["staging"] + place for place, vm in enumerate(self.vms)}
 
     @property
     def directory(self) -> Path:
@@ -58,4 +67,6 @@ class Lab:
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables that make the verbs run against this instance."""
-        return {"SLIPWAY_LAB": self.instance, "ANSIBLE_INVENTORY": "inventory/lab"}
+        inventories = [ROOT / "inventory" / "lab", INVENTORIES / self.instance]
+        present = [str(path.relative_to(ROOT)) for path in inventories if path.is_dir()]
+        return {"SLIPWAY_LAB": self.instance, "ANSIBLE_INVENTORY": ",".join(present)}

@@ -50,7 +50,7 @@ def traffic_report(request: pytest.FixtureRequest) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def target() -> Target:
-    """The VM of the lab instance that SLIPWAY_LAB names, with the lab up."""
+    """The first VM of the lab instance that SLIPWAY_LAB names, with the lab up."""
     lab = Lab.chosen()
     up = subprocess.run(
         ["ansible-playbook", "lab/up.yml"],
@@ -61,7 +61,7 @@ def target() -> Target:
         check=False,
     )
     assert up.returncode == 0, up.stdout + up.stderr
-    return Target(lab)
+    return Target(lab, lab.vms[0])
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The target VM of the lab, looked at from outside: its containers, state folders and clock-stamped events."""
+"""A target VM of the lab, looked at from outside: its containers, state folders and clock-stamped events."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ def run(command: list[str], given: bytes | None = None, env: dict[str, str] | No
 
 @dataclass(frozen=True)
 class Target:
-    """The lab's VM, through ``docker exec``, so that no test depends on what it tests."""
+    """A VM of the lab, through ``docker exec``, so that no test depends on what it tests."""
 
     lab: Lab
+    vm: str = "vm"
 
     @property
     def machine(self) -> str:
         """Name of the VM's container."""
-        return f"slipway-{self.lab.instance}-vm"
+        return f"slipway-{self.lab.instance}-{self.vm}"
 
     @property
     def registry(self) -> str:
