@@ -1,6 +1,9 @@
 from __future__ import annotations
-import csv, io
+
+import csv
+import io
 from dataclasses import dataclass
+
 
 @dataclass(frozen=True)
 class Counters:

@@ -1,5 +1,8 @@
 from __future__ import annotations
+
 from enum import Enum
+
+
 class Outcome(Enum):
     WAIT="wait"; GOOD="good"; BAD="bad"
 class V:
