@@ -1,8 +1,9 @@
 """A small client of the Docker Engine API over its unix socket.
 
 Containers are made through ``community.docker``; this client serves the steps where one module call makes several
-Engine calls and each of them needs a deadline: looking around, pulling, switching, pruning. Protocol: https://docs.docker.com/reference/api/engine/ (unversioned paths, so that
-the daemon answers with the newest version it speaks).
+Engine calls and each of them needs a deadline: looking around, pulling, switching, pruning. Protocol:
+https://docs.docker.com/reference/api/engine/ (unversioned paths, so that the daemon answers with the newest version it
+speaks).
 """
 
 from __future__ import annotations
@@ -113,7 +114,8 @@ class Engine:
         state = container["State"]
         if state["Running"]:
             return ""
-        return f"its container exited with code {state['ExitCode']}{', out of memory' if state.get('OOMKilled') else ''}"
+        memory = ", out of memory" if state.get("OOMKilled") else ""
+        return f"its container exited with code {state['ExitCode']}{memory}"
 
     def published(self, name: str) -> str:
         """Where the first published port of a container is reached, as ``ip:port``.
@@ -215,7 +217,7 @@ def _read(response: http.client.HTTPResponse, deadline: float | None) -> bytes:
     if deadline is None:
         return response.read()
     ends = time.monotonic() + deadline
-    parts = []
+    parts: list[bytes] = []
     while True:
         part = response.read1(65536)
         if not part:

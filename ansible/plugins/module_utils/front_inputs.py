@@ -95,7 +95,7 @@ def canary_problems(values: Mapping[str, Any]) -> list[str]:
     numbers = [int(step) for step in steps]
     if not numbers or any(not 0 < number <= 100 for number in numbers):
         return [f"deploy_canary_steps is {numbers}: give shares of the traffic in per cent, from 1 to 100"]
-    if any(after <= before for before, after in zip(numbers, numbers[1:])):
+    if sorted(set(numbers)) != numbers:
         return [f"deploy_canary_steps is {numbers}, and each share has to be larger than the one before it"]
     return []
 

@@ -72,7 +72,7 @@ class Proxy:
                 connection.settimeout(self._timeout)
                 connection.connect(self._path)
                 connection.sendall(command.encode("ascii") + b"\n")
-                parts = []
+                parts: list[bytes] = []
                 while True:
                     part = connection.recv(65536)
                     if not part:

@@ -26,8 +26,9 @@ BEHIND_PROXY = ("blue", "green")
 def describe(container: dict[str, Any]) -> dict[str, Any]:
     """One container of ours, from the Engine's inspection of it.
 
-    :returns: id, name, version, commit, digest, config, run, slot, proxy, restart_policy, status (``running``, ``exited``, …), running,
-        exit_code, oom_killed, started_at, and ports: a mapping of ``<port>/<protocol>`` to ``ip:port``.
+    :returns: id, name, version, commit, digest, config, run, slot, proxy (its identity), restart_policy, status
+        (``running``, ``exited``, …), running, exit_code, oom_killed, started_at, and ports: a mapping of
+        ``<port>/<protocol>`` to ``ip:port``.
     """
     labels = container["Config"].get("Labels") or {}
     state = container["State"]

@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: canary_pause
 short_description: Let a proven candidate wait for a person
 description:
-  - Gives the candidate O(weight) per cent of the traffic, and all requests that ask for it, and writes to the ledger that
-    it waits, so that a later run can promote or abort it.
+  - Gives the candidate O(weight) per cent of the traffic, and all requests that ask for it, and writes to the ledger
+    that it waits, so that a later run can promote or abort it.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment: slipway.core.environment

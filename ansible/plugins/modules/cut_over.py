@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: cut_over
 short_description: Send the traffic of an environment to the other slot, and take it back when that was wrong
 description:
-  - Asks the slot once more for its health, moves all traffic to it through HAProxy's runtime API without a reload, writes
-    the configuration for HAProxy's next start, and asks the public port until it answers healthy.
+  - Asks the slot once more for its health, moves all traffic to it through HAProxy's runtime API without a reload,
+    writes the configuration for HAProxy's next start, and asks the public port until it answers healthy.
   - With O(hold), health and the share of 5xx answers are watched for so long. Trouble moves the traffic back at
     once, on the target itself, and fails.
   - With O(verify=false) it only moves the traffic.

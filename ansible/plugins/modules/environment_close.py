@@ -164,7 +164,9 @@ def main() -> None:
     home = environment.home(params["directory"], params["app"], params["environment"])
     path = str(home / environment.LOCK)
     nothing: dict[str, Any] = {"images": [], "configurations": []}
-    entry, retired, pruned = None, [], nothing
+    entry: dict[str, Any] | None = None
+    retired: list[str] = []
+    pruned = nothing
     try:
         held = None if module.check_mode else lock.read(path)
         if not params["fields"] and (held is None or held.run_id != params["run"]):

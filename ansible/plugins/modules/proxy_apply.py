@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: proxy_apply
 short_description: Let an environment's HAProxy use what was written for it
 description:
-  - Lets a running HAProxy reload a changed configuration, or starts the container O(identity), which takes the listening
-    sockets over from the one before it. The port stays open meanwhile.
+  - Lets a running HAProxy reload a changed configuration, or starts the container O(identity), which takes the
+    listening sockets over from the one before it. The port stays open meanwhile.
   - Containers of other identities get no new connections and end when they have finished what they had begun.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)

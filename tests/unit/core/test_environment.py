@@ -1,4 +1,4 @@
-"""What an interrupted run left is undone so that the ledger's live release serves."""
+"""What is pruned, and what is refused, because of what an environment's ledger says."""
 
 import pytest
 from ansible_collections.slipway.core.plugins.module_utils import environment, retention
@@ -15,12 +15,6 @@ class FakeEngine:
         self._digests = list(digests)
         self._in_use = set(in_use)
 
-    def remove(self, name):
-        self.done.append(("remove", name))
-
-    def start(self, name):
-        self.done.append(("start", name))
-
     def images(self, image):
         return [{"RepoDigests": [f"{image}@{digest}"]} for digest in self._digests]
 
@@ -33,32 +27,6 @@ class FakeEngine:
 
 def container(name, run, slot="public", running=True):
     return {"name": name, "run": run, "slot": slot, "running": running}
-
-
-def test_nothing_left_over_is_left_alone():
-    engine = FakeEngine()
-    assert environment.reconcile(engine, [container("live", "run-1")], LIVE) == []
-    assert engine.done == []
-
-
-def test_an_orphaned_candidate_is_removed_and_the_live_container_stays():
-    engine = FakeEngine()
-    ours = [container("candidate", "run-2", "candidate"), container("live", "run-1")]
-    environment.reconcile(engine, ours, LIVE)
-    assert engine.done == [("remove", "candidate")]
-
-
-def test_an_unproven_container_on_the_port_makes_way_before_the_live_one_is_started_again():
-    engine = FakeEngine()
-    ours = [container("live", "run-1", running=False), container("new", "run-2")]
-    environment.reconcile(engine, ours, LIVE)
-    assert engine.done == [("remove", "new"), ("start", "live")]
-
-
-def test_a_first_deployment_that_was_interrupted_leaves_nothing():
-    engine = FakeEngine()
-    environment.reconcile(engine, [container("new", "run-1")], None)
-    assert engine.done == [("remove", "new")]
 
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
