@@ -1,0 +1,6 @@
+"""Makes ``bench`` importable from this clone."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
