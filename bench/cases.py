@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,8 +80,6 @@ def maintained(stage: Stage) -> Ended:
 
 def restarted(stage: Stage) -> Ended:
     """Restart HAProxy's container, as Docker does it."""
-    import time
-
     name = stage.docker("ps", "--filter", f"label=io.slipway.app={stage.name}", "--format", "{{.Names}}").split()
     front = next(container for container in name if "-proxy-" in container)
     began = time.time()
