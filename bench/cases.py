@@ -100,8 +100,8 @@ def broken(fault: str, **variables: Any) -> Case:
 
 def cases() -> list[Case]:
     """Every case with one host, in the order of the table."""
-    slow = {"deploy_env": {"APP_FAULT_SECONDS": "60"}}
-    late = {"deploy_env": {"APP_FAULT_SECONDS": "6"}, "deploy_soak_seconds": 20}
+    slow: dict[str, Any] = {"deploy_env": {"APP_FAULT_SECONDS": "60"}}
+    late: dict[str, Any] = {"deploy_env": {"APP_FAULT_SECONDS": "6"}, "deploy_soak_seconds": 20}
     found = [
         Case("upgrade", deploy(NEW), after=(NEW,)),
         Case("no-op deploy", deploy(OLD)),

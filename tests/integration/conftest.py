@@ -24,6 +24,7 @@ QUICK = {
     "deploy_health_passes": 1,
     "deploy_health_interval": 0.1,
     "deploy_stop_timeout": 5,
+    "deploy_soak_seconds": 0,
     "release_approvers": [APPROVER],
 }
 TRAFFIC = pytest.StashKey[list[tuple[str, str]]]()
@@ -37,7 +38,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Print what was seen under traffic; the numbers are for people, no test depends on them."""
     lines = config.stash[TRAFFIC]
     if lines:
-        terminalreporter.section("requests every 50 ms to the public port, strategy recreate")
+        terminalreporter.section("requests every 50 ms to the public port, by strategy")
     for name, line in lines:
         terminalreporter.write_line(f"{name:<{max(len(known) for known, _ in lines)}}  {line}")
 
@@ -76,6 +77,23 @@ def application(target: Target, image: str) -> Iterator[Application]:
     """One application for all tests, as first deployments take time; what it leaves is removed at the end."""
     variables = {"release_image": image, **QUICK}
     made = Application(f"t{secrets.token_hex(3)}", target, variables)
+    yield made
+    target.forget(made.name)
+
+
+@pytest.fixture(scope="session")
+def recreated(target: Target, image: str) -> Iterator[Application]:
+    """Another application beside it, whose strategy is recreate and whose staging serves 1.0.1."""
+    port, address = 8083, target.address
+    variables = {
+        "release_image": image,
+        **QUICK,
+        "deploy_strategy": "recreate",
+        "deploy_port": port,
+        "deploy_public_url": f"http://{address}:{port}",
+    }
+    made = Application(f"r{secrets.token_hex(3)}", target, variables, address, {"staging": port})
+    made.ship("staging", 1)
     yield made
     target.forget(made.name)
 

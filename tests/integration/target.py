@@ -7,9 +7,10 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from tests.lab import ROOT, Lab
+from tests.lab import ROOT, Lab, settings
 
 STATE = "/var/lib/slipway"
+DEFAULT_VMS = {"vm": 10}
 
 
 def run(command: list[str], given: bytes | None = None, env: dict[str, str] | None = None) -> bytes:
@@ -30,6 +31,12 @@ class Target:
     def machine(self) -> str:
         """Name of the VM's container."""
         return f"slipway-{self.lab.instance}-{self.vm}"
+
+    @property
+    def address(self) -> str:
+        """The VM's address on the lab's network, on which every port of it can be reached."""
+        instance = settings("instance")["lab_instances"][self.lab.instance]
+        return f"{instance['network']}.{instance.get('vms', DEFAULT_VMS)[self.vm]}"
 
     @property
     def registry(self) -> str:

@@ -20,10 +20,10 @@ def network(target: Target) -> Iterator[str]:
     target.docker("network", "rm", name)
 
 
-def test_a_candidate_is_found_by_nobody(serving: Application, network: str) -> None:
+def test_a_candidate_is_found_by_nobody(recreated: Application, network: str) -> None:
     """Other containers reach the live one by aliases, and proxies by labels: the candidate has neither."""
     networks = [{"name": network, "aliases": ["web"]}]
-    process = serving.start(
+    process = recreated.start(
         "deploy",
         env="staging",
         version="1.0.12",
@@ -32,7 +32,7 @@ def test_a_candidate_is_found_by_nobody(serving: Application, network: str) -> N
         deploy_health_deadline=4,
     )
     process.wait_for("container")
-    found = serving.containers("staging").values()
+    found = recreated.containers("staging").values()
     candidates = [it for it in found if it["Config"]["Labels"]["io.slipway.slot"] == "candidate"]
     ended = process.end()
     assert ended.code != 0, ended.output
@@ -41,29 +41,29 @@ def test_a_candidate_is_found_by_nobody(serving: Application, network: str) -> N
     assert "route" not in candidates[0]["Config"]["Labels"]
 
 
-def test_a_release_that_cannot_be_recorded_makes_way_for_the_old_one(serving: Application, target: Target) -> None:
+def test_a_release_that_cannot_be_recorded_makes_way_for_the_old_one(recreated: Application, target: Target) -> None:
     """The ledger cannot be written at the end, as with a full disk: the old container serves, and all is told."""
-    before, recorded = serving.running(), serving.ledger("staging")
-    obstacle = f"{serving.ledger_path('staging')}.new"
+    before, recorded = recreated.running(), recreated.ledger("staging")
+    obstacle = f"{recreated.ledger_path('staging')}.new"
     target.run("mkdir", obstacle)
     try:
-        run = serving.run("deploy", env="staging", version="1.0.2")
+        run = recreated.run("deploy", env="staging", version="1.0.2")
     finally:
         target.run("rmdir", obstacle)
     assert run.code != 0
     assert "1.0.2 was not deployed to staging" in run.output
     assert "commit: " in run.output
     assert "serving now: 1.0.1" in run.output
-    assert serving.answer("staging")["version"] == "1.0.1"
-    assert serving.running().keys() == before.keys()
-    assert serving.ledger("staging") == recorded
+    assert recreated.answer("staging")["version"] == "1.0.1"
+    assert recreated.running().keys() == before.keys()
+    assert recreated.ledger("staging") == recorded
 
 
-def test_a_run_that_lost_its_lock_switches_nothing(serving: Application, target: Target) -> None:
+def test_a_run_that_lost_its_lock_switches_nothing(recreated: Application, target: Target) -> None:
     """Another run took over while this one was at its candidate."""
-    before = serving.running()
-    lock = f"{serving.home('staging')}/lock.json"
-    process = serving.start("deploy", env="staging", version="1.0.2", deploy_health_passes=40)
+    before = recreated.running()
+    lock = f"{recreated.home('staging')}/lock.json"
+    process = recreated.start("deploy", env="staging", version="1.0.2", deploy_health_passes=40)
     process.wait_for("container")
     theirs = target.run("sed", 's/"run_id":"[^"]*"/"run_id":"261124-000000-1"/', lock)
     target.write(lock, theirs.encode())
@@ -71,6 +71,6 @@ def test_a_run_that_lost_its_lock_switches_nothing(serving: Application, target:
     target.run("rm", lock)
     assert ended.code != 0
     assert "the lock was lost to another run" in ended.output
-    assert before.items() <= serving.running().items()
-    assert serving.run("deploy", env="staging", version="1.0.1").code == 0
-    assert serving.running() == before
+    assert before.items() <= recreated.running().items()
+    assert recreated.run("deploy", env="staging", version="1.0.1").code == 0
+    assert recreated.running() == before

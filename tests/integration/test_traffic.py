@@ -55,19 +55,19 @@ class Watched:
 
 
 @pytest.fixture
-def watch(request: pytest.FixtureRequest, serving: Application, traffic_report: list[tuple[str, str]]) -> Any:
+def watch(request: pytest.FixtureRequest, recreated: Application, traffic_report: list[tuple[str, str]]) -> Any:
     """Run a verb under traffic."""
 
     def run(verb: str, versions: set[str], **variables: Any) -> Watched:
-        target = serving.target
-        url = f"http://127.0.0.1:{target.lab.ports['staging']}/version"
+        target = recreated.target
+        url = recreated.url("staging", "/version")
         began = time.time()
         with Prober(url, versions) as prober:
-            ended = serving.run(verb, env="staging", **variables)
+            ended = recreated.run(verb, env="staging", **variables)
         answers = prober.answers()
         traffic_report.append((request.node.name.removeprefix("test_"), summary(answers)))
         docker = target.events(began, time.time())
-        ours = [event for event in docker if event["Actor"]["Attributes"].get("io.slipway.app") == serving.name]
+        ours = [event for event in docker if event["Actor"]["Attributes"].get("io.slipway.app") == recreated.name]
         return Watched(ended, answers, ours)
 
     return run
@@ -91,21 +91,21 @@ def assert_only_switches_failed(watched: Watched, switches: int) -> None:
 
 
 @pytest.mark.parametrize("fault", NEVER_HEALTHY)
-def test_candidate_that_never_becomes_healthy(serving: Application, watch: Any, fault: str) -> None:
+def test_candidate_that_never_becomes_healthy(recreated: Application, watch: Any, fault: str) -> None:
     build, env = NEVER_HEALTHY[fault]
-    before = serving.running()
+    before = recreated.running()
     watched = watch("deploy", {GOOD}, version=f"1.0.{build}", deploy_health_deadline=3, deploy_env=env)
     assert watched.run.code != 0
     assert watched.failed == []
     assert watched.switches == []
-    assert serving.running() == before
+    assert recreated.running() == before
     assert f"1.0.{build} was not deployed to staging" in watched.run.output
     assert "serving now: 1.0.1" in watched.run.output
-    assert serving.events("staging")[-1] == "failed"
+    assert recreated.events("staging")[-1] == "failed"
 
 
-def test_release_that_fails_after_cut_over(serving: Application, watch: Any) -> None:
-    before = serving.running()
+def test_release_that_fails_after_cut_over(recreated: Application, watch: Any) -> None:
+    before = recreated.running()
     watched = watch(
         "deploy",
         {GOOD, "1.0.13"},
@@ -115,28 +115,28 @@ def test_release_that_fails_after_cut_over(serving: Application, watch: Any) -> 
     )
     assert watched.run.code != 0
     assert_only_switches_failed(watched, 2)
-    assert serving.answer("staging")["version"] == GOOD
-    assert serving.running().keys() == before.keys()
-    assert serving.events("staging")[-1] == "failed"
+    assert recreated.answer("staging")["version"] == GOOD
+    assert recreated.running().keys() == before.keys()
+    assert recreated.events("staging")[-1] == "failed"
 
 
-def test_upgrade(serving: Application, watch: Any) -> None:
+def test_upgrade(recreated: Application, watch: Any) -> None:
     watched = watch("deploy", {GOOD, BETTER}, version=BETTER)
     assert watched.run.code == 0, watched.run.output
     assert_only_switches_failed(watched, 1)
     assert watched.answers[-1].version == BETTER
 
 
-def test_rollback(serving: Application, watch: Any) -> None:
+def test_rollback(recreated: Application, watch: Any) -> None:
     watched = watch("rollback", {GOOD, BETTER})
     assert watched.run.code == 0, watched.run.output
     assert_only_switches_failed(watched, 1)
     assert watched.answers[-1].version == GOOD
 
 
-def test_unchanged(serving: Application, watch: Any) -> None:
-    before = serving.running()
+def test_unchanged(recreated: Application, watch: Any) -> None:
+    before = recreated.running()
     watched = watch("deploy", {GOOD}, version=GOOD)
     assert watched.run.code == 0, watched.run.output
     assert watched.failed == []
-    assert serving.running() == before
+    assert recreated.running() == before

@@ -88,6 +88,8 @@ class Repository:
                 "deploy_health_passes": 1,
                 "deploy_health_interval": 0.1,
                 "deploy_stop_timeout": 5,
+                "deploy_soak_seconds": 0,
+                "proxy_image": f"{lab.registry}/base/haproxy:lts",
                 "release_image": self.image,
                 "release_registry_username": lab.user,
                 "release_registry_ca_file": "{{ inventory_dir }}/ca.crt",
