@@ -28,24 +28,30 @@ class Environment:
         self._url = f"http://127.0.0.1:{lab.ports[name]}"
 
     @cached_property
-    def containers(self) -> list[dict[str, Any]]:
-        """Every container of the environment, running or not, as Docker inspects it."""
+    def containers(self) -> dict[str, dict[str, Any]]:
+        """Every container of the application, running or not, as Docker inspects it, by its slot."""
         ids = self._target.check_output(f"docker ps --all --quiet {self._labels}").split()
-        return json.loads(self._target.check_output(f"docker inspect {' '.join(ids)}")) if ids else []
+        found = json.loads(self._target.check_output(f"docker inspect {' '.join(ids)}")) if ids else []
+        by_slot = {container["Config"]["Labels"]["io.slipway.slot"]: container for container in found}
+        assert len(by_slot) == len(found)
+        self.proxy = by_slot.pop("proxy", None)
+        return by_slot
 
     @property
     def container(self) -> dict[str, Any]:
-        """The only container, which has to run."""
-        (container,) = self.containers
+        """The live container, which the last entry of a deployment names and which has to run."""
+        live = [entry for entry in self.ledger if entry["event"] == "deployed"][-1]
+        container = self.containers[live["slot"]]
         assert container["State"]["Running"]
+        assert container["Config"]["Labels"]["io.slipway.run"] == live["container_run"]
         return container
 
     def label(self, name: str) -> str:
-        """One of our labels on the only container."""
+        """One of our labels on the live container."""
         return str(self.container["Config"]["Labels"][f"io.slipway.{name}"])
 
     def execute(self, command: str) -> str:
-        """What a command prints inside the only container."""
+        """What a command prints inside the live container."""
         return str(self._target.check_output(f"docker exec {self.container['Id']} {command}"))
 
     @cached_property

@@ -80,6 +80,7 @@ def command(step: dict[str, Any], lab: Lab) -> list[str]:
         "release_image": image(lab),
         "deploy_health_passes": 1,
         "deploy_health_interval": 0.1,
+        "deploy_soak_seconds": 0,
     }
     own = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "vars" / "main.yml"
     variables = [json.dumps(shared), *([f"@{own}"] if own.is_file() else []), json.dumps(step.get("vars", {}))]

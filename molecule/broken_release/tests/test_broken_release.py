@@ -7,11 +7,6 @@ from conftest import Environment, Step
 
 from tests.releases import BUILDS, version
 
-VERSIONS = {fault: version(build) for build, fault in BUILDS.items() if fault}
-BEFORE_CUT_OVER = sorted(set(VERSIONS) - {"unhealthy_after"})
-
-# Twice stopping one container and starting another, and the seconds for which the release was healthy do not count.
-RESTART_SECONDS = 5.0
 
 EVIDENCE = {
     "exit": "exited with code",
@@ -21,6 +16,7 @@ EVIDENCE = {
     "slow_start": "not within 2 s",
     "wrong_port": "not within 2 s",
 }
+VERSIONS = {fault: version(build) for build, fault in BUILDS.items() if fault in EVIDENCE}
 
 
 @pytest.mark.parametrize("fault", VERSIONS)
@@ -29,14 +25,10 @@ def test_the_last_good_release_serves_afterwards(steps: dict[str, Step], fault: 
     assert steps[fault].served == "1.0.1"
 
 
-@pytest.mark.parametrize("fault", BEFORE_CUT_OVER)
-def test_nobody_notices_a_release_that_never_became_healthy(steps: dict[str, Step], fault: str) -> None:
+@pytest.mark.parametrize("fault", VERSIONS)
+def test_nobody_notices_a_broken_release(steps: dict[str, Step], fault: str) -> None:
     assert steps[fault]["probes"] > 0
     assert steps[fault]["unanswered"] == 0
-
-
-def test_a_failure_after_cut_over_costs_the_restart(steps: dict[str, Step]) -> None:
-    assert 0 < steps["unhealthy_after"]["outage"] <= RESTART_SECONDS
 
 
 @pytest.mark.parametrize("fault", VERSIONS)
@@ -51,7 +43,7 @@ def test_the_failure_says_what_why_and_what_now(steps: dict[str, Step], fault: s
 @pytest.mark.parametrize("fault", VERSIONS)
 def test_the_ledger_records_the_failure(staging: Environment, fault: str) -> None:
     (entry,) = [entry for entry in staging.ledger if entry["event"] == "failed" and entry["version"] == VERSIONS[fault]]
-    assert entry["phase"] == ("verify" if fault == "unhealthy_after" else "health")
+    assert entry["phase"] == ("cut-over" if fault == "unhealthy_after" else "health")
     assert EVIDENCE[fault] in entry["reason"]
     assert entry["evidence"]["logs"] or fault == "slow_start"
     assert entry["serving"].startswith("1.0.1 ")

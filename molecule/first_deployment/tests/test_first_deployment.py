@@ -71,6 +71,16 @@ def test_the_ledger_tells_what_was_done(staging: Environment, lab: Lab) -> None:
     assert all(entry["evidence"][place] for place in ("candidate", "vm", "controller"))
 
 
+def test_the_proxy_owns_the_public_port_and_the_container_none(staging: Environment) -> None:
+    (slot,) = staging.containers
+    assert slot == "blue"
+    (published,) = staging.container["HostConfig"]["PortBindings"].values()
+    assert published == [{"HostIp": "127.0.0.1", "HostPort": "18081"}]
+    assert staging.proxy["HostConfig"]["NetworkMode"] == "host"
+    assert staging.proxy["HostConfig"]["ReadonlyRootfs"]
+    assert sorted(staging.proxy["HostConfig"]["CapAdd"]) == ["KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"]
+
+
 @pytest.mark.parametrize("leftover", ["lock.json", "docker"])
 def test_neither_lock_nor_login_is_left(staging: Environment, target: Host, leftover: str) -> None:
     assert not target.file(f"{staging.state}/{leftover}").exists

@@ -39,5 +39,11 @@ def test_an_impossible_rollback_is_refused_before_anything_is_touched(steps: dic
     assert steps["no_further"]["unanswered"] == 0
 
 
-def test_only_the_live_container_is_left(staging: Environment) -> None:
+def test_the_live_container_is_that_of_the_last_rollback(staging: Environment) -> None:
     assert staging.label("version") == "1.0.2"
+
+
+@pytest.mark.parametrize("step", ["two_green", "back", "named"])
+def test_nobody_notices(steps: dict[str, Step], step: str) -> None:
+    assert steps[step]["probes"] > 0
+    assert steps[step]["unanswered"] == 0
