@@ -14,6 +14,7 @@ from tests.releases import BUILDS, version
 OLD, NEW, OTHER = 1, 2, 3
 # Found before the cut-over, so that nobody gets an answer of theirs.
 NEVER_LIVE = ("exit", "unhealthy", "broken_root", "slow_start", "wrong_port")
+SLOW = {"APP_FAULT_SECONDS": "60"}
 CANARY = {
     "deploy_strategy": "canary",
     "deploy_canary_steps": [10, 50],
@@ -93,19 +94,18 @@ def upgraded(stage: Stage) -> Ended:
     return stage.run("deploy", True, version=version(OLD), proxy_image=following)
 
 
-def broken(fault: str, **variables: Any) -> Case:
+def broken(fault: str) -> Case:
     """A release that is broken and never becomes live."""
-    return Case(f"broken: {fault}", deploy(build(fault), False, deploy_health_deadline=4, **variables))
+    return Case(f"broken: {fault}", deploy(build(fault), False, deploy_health_deadline=4, deploy_env=SLOW))
 
 
 def cases() -> list[Case]:
     """Every case with one host, in the order of the table."""
-    slow: dict[str, Any] = {"deploy_env": {"APP_FAULT_SECONDS": "60"}}
     late: dict[str, Any] = {"deploy_env": {"APP_FAULT_SECONDS": "6"}, "deploy_soak_seconds": 20}
     found = [
         Case("upgrade", deploy(NEW), after=(NEW,)),
         Case("no-op deploy", deploy(OLD)),
-        *(broken(fault, **(slow if fault == "slow_start" else {})) for fault in NEVER_LIVE),
+        *(broken(fault) for fault in NEVER_LIVE),
         Case(
             "broken: unhealthy_after",
             deploy(build("unhealthy_after"), False, **late),

@@ -36,15 +36,18 @@ class Stage:
     name: str
     variables: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, verb: str, good: bool | None = None, **variables: Any) -> Ended:
+    def run(
+        self, verb: str, good: bool | None = None, *, environ: dict[str, str] | None = None, **variables: Any
+    ) -> Ended:
         """Run a verb on staging.
 
+        :param environ: further environment variables.
         :param good: whether it has to succeed (True) or to fail (False); SystemExit with its output when it does not.
         """
         given = {"deploy_name": self.name, "release_image": releases.image(self.lab), "env": "staging"}
         given |= self.variables | variables
         with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
-            env = self.lab.environment | {"SLIPWAY_EVENTS": str(Path(folder, "events.jsonl"))}
+            env = self.lab.environment | {"SLIPWAY_EVENTS": str(Path(folder, "events.jsonl"))} | (environ or {})
             began = time.time()
             done = subprocess.run(
                 ["ansible-playbook", f"{verb}.yml", "-e", json.dumps(given)],

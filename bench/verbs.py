@@ -1,17 +1,16 @@
-"""One run of a verb on the lab, measured: wall time, tasks on the target, commands over SSH."""
+"""One run of a verb on the lab, measured: wall time, first answer, tasks on the target, commands over SSH."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab import ROOT, Lab
-from tools.steps import environment
+from bench.first_answer import FirstAnswer
+from bench.stage import Stage
+from tests.lab import ROOT
 
 
 @dataclass(frozen=True)
@@ -19,11 +18,13 @@ class Measurement:
     """What one run took.
 
     :param seconds: wall time of the whole ``ansible-playbook`` process.
+    :param first: seconds from its start to the first answer of the release that was to serve; None for none.
     :param tasks: tasks that sent at least one command through SSH.
     :param commands: all commands that went through SSH.
     """
 
     seconds: float
+    first: float | None
     tasks: int
     commands: int
 
@@ -42,28 +43,23 @@ def count(lines: list[str]) -> tuple[int, int]:
     return tasks, commands
 
 
-def measure(lab: Lab, verb: str, variables: dict[str, Any]) -> Measurement:
-    """Run ``ansible-playbook <verb>.yml``; raises SystemExit with its output when it fails."""
+def measure(stage: Stage, verb: str, awaits: str = "", good: bool = True, **variables: Any) -> Measurement:
+    """Run ``ansible-playbook <verb>.yml``.
+
+    :param awaits: the version that is to answer, empty for none.
+    :param good: whether the verb has to succeed; SystemExit with its output when it ends the other way.
+    """
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
         notes = Path(folder, "round_trips")
         notes.touch()
-        env = lab.environment | {
+        environ = {
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "bench" / "callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "round_trips",
             "BENCH_ROUND_TRIPS": str(notes),
-            "SLIPWAY_EVENTS": str(Path(folder, "events.jsonl")),
         }
-        began = time.monotonic()
-        done = subprocess.run(
-            ["ansible-playbook", f"{verb}.yml", "-e", json.dumps(variables)],
-            cwd=ROOT,
-            env=environment(env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        seconds = time.monotonic() - began
-        if done.returncode:
-            raise SystemExit(f"{verb}.yml failed:\n{done.stdout}{done.stderr}")
-        return Measurement(seconds, *count(notes.read_text(encoding="utf-8").splitlines()))
+        with FirstAnswer(stage.url(), awaits) as first:
+            began = time.monotonic()
+            stage.run(verb, good, environ=environ, **variables)
+            seconds = time.monotonic() - began
+        lines = notes.read_text(encoding="utf-8").splitlines()
+    return Measurement(seconds, first.seconds if awaits else None, *count(lines))
