@@ -15,7 +15,7 @@ OLD, NEW, OTHER = 1, 2, 3
 # Found before the cut-over, so that nobody gets an answer of theirs.
 NEVER_LIVE = ("exit", "unhealthy", "broken_root", "slow_start", "wrong_port")
 SLOW = {"APP_FAULT_SECONDS": "60"}
-CANARY = {
+CANARY: dict[str, Any] = {
     "deploy_strategy": "canary",
     "deploy_canary_steps": [10, 50],
     "deploy_canary_bake_seconds": 3,
