@@ -131,12 +131,13 @@ class Proxy:
 
     def counters(self) -> dict[str, haproxy_stats.Counters]:
         """What each slot has been asked and has answered since HAProxy started."""
-        return haproxy_stats.servers(self.ask("show stat"), APP, SLOTS)
+        rows = haproxy_stats.parse(self.ask("show stat"))
+        return {slot: haproxy_stats.counters(rows, APP, slot) for slot in SLOTS}
 
     def sessions(self, slot: str) -> int:
         """Requests, streams and WebSockets that a slot is answering, those of people who asked for it included."""
-        rows = haproxy_stats.rows(self.ask("show stat"))
-        return sum(int(row["scur"] or 0) for row in rows if row["svname"] == slot)
+        rows = haproxy_stats.parse(self.ask("show stat"))
+        return sum(haproxy_stats.counters(rows, backend, slot).sessions for backend in (APP, CANDIDATE))
 
 
 def wait_until(condition: Callable[[], Any], deadline: float, interval: float = 0.1) -> bool:

@@ -17,13 +17,17 @@ class Soak:
 
     :param proxy: the proxy that sends the traffic.
     :param slot: the slot that gets it from now on.
+    :param seconds: for how long.
     """
 
-    def __init__(self, proxy: Proxy, slot: str) -> None:
+    def __init__(self, proxy: Proxy, slot: str, seconds: int) -> None:
         self._proxy = proxy
         self._slot = slot
+        self._policy = verdict.Policy(deadline=seconds)
         self._start: dict[str, Counters] = proxy.counters()
         self._latest = self._start
+        self._looks = verdict.FIRST
+        self._began = time.monotonic()
         self._looked = 0.0
         self._trouble = ""
 
@@ -37,14 +41,17 @@ class Soak:
         except ProxyError:
             return ""
         other = next(slot for slot in SLOTS if slot != self._slot)
-        found = verdict.judge_soak(self._sample(), self._start[other])
+        waited = time.monotonic() - self._began
+        sample, baseline = self._counters().sample(), self._start[other].sample()
+        found = verdict.judge_soak(sample, baseline, self._policy, waited, self._looks)
+        self._looks = found.looks
         self._trouble = found.reason if found.outcome is verdict.Outcome.BAD else ""
         return self._trouble
 
-    def _sample(self) -> Counters:
+    def _counters(self) -> Counters:
         return self._latest[self._slot].since(self._start[self._slot])
 
     def told(self) -> dict[str, Any]:
         """Requests and errors so far, for the ledger."""
-        sample = self._sample()
-        return {"requests": sample.requests, "errors": sample.errors, "connection_errors": sample.connection_errors}
+        sample = self._counters().sample()
+        return {"requests": sample.requests, "failures": sample.failures}

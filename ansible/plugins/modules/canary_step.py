@@ -129,28 +129,29 @@ class Step:
     def watch(self) -> tuple[bool, str, dict[str, Any]]:
         """Look until there is a verdict; returns whether it is good, why, and the evidence."""
         proxy: Proxy = front.proxies(self.home, self.fronts)[0]
-        judge = verdict.Comparison(
-            verdict.Policy(
-                min_requests=self.params["min_requests"],
-                deadline=self.params["deadline"],
-                on_too_few=self.params["on_too_few"],
-            )
+        policy = verdict.Policy(
+            min_requests=self.params["min_requests"],
+            min_seconds=self.params["bake"],
+            deadline=self.params["deadline"],
+            on_too_few=self.params["on_too_few"],
         )
+        looks = verdict.FIRST
         start = proxy.counters()
         began = time.monotonic()
         while True:
             self.hold_lock()
             waited = time.monotonic() - began
             now = proxy.counters()
-            samples = [now[slot].since(start[slot]) for slot in (self.params["slot"], self.live)]
-            found = judge.look(*samples, waited)
+            candidate, live = (now[slot].since(start[slot]).sample() for slot in (self.params["slot"], self.live))
+            found = verdict.judge(candidate, live, policy, waited, looks)
+            looks = found.looks
             evidence = {"weight": self.params["weight"], "seconds": round(waited, 1), **found.evidence}
             ended = self.engine.ended(self.params["container"])
             if ended:
                 return False, ended, evidence
             if found.outcome is verdict.Outcome.BAD:
                 return False, found.reason, evidence
-            if found.outcome is verdict.Outcome.GOOD and waited >= self.params["bake"]:
+            if found.outcome is verdict.Outcome.GOOD:
                 return True, found.reason, evidence
             time.sleep(LOOK_SECONDS)
 

@@ -153,7 +153,7 @@ class CutOver:
         if self.params["container"]:
             self.engine.update_restart_policy(self.params["container"], self.params["restart_policy"])
         newest = front.proxies(self.home, fronts)[0]
-        watched = soak.Soak(newest, self.params["to"])
+        watched = soak.Soak(newest, self.params["to"], self.params["hold"])
         wanted = Routes(all_to(self.params["to"]), maintenance=previous.maintenance)
         began = time.monotonic()
         front.route(self.home, fronts, wanted)
