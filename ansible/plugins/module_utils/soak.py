@@ -23,7 +23,7 @@ class Soak:
     def __init__(self, proxy: Proxy, slot: str, seconds: int) -> None:
         self._proxy = proxy
         self._slot = slot
-        self._policy = verdict.Policy(deadline=seconds)
+        self._policy = verdict.Policy(deadline=max(1, seconds))
         self._start: dict[str, Counters] = proxy.counters()
         self._latest = self._start
         self._looks = verdict.FIRST

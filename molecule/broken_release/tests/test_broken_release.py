@@ -7,7 +7,6 @@ from conftest import Environment, Step
 
 from tests.releases import BUILDS, version
 
-
 EVIDENCE = {
     "exit": "exited with code",
     "unhealthy": "status 500",

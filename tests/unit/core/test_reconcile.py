@@ -1,6 +1,6 @@
 """What an interrupted run left is undone so that the ledger's live release serves and gets the traffic."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.slipway.core.plugins.module_utils import reconcile
@@ -8,7 +8,7 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import Routes
 from hypothesis import given
 from hypothesis import strategies as st
 
-NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LIVE = {"run": "run-1", "version": "1.0.1", "time": "2026-01-01T00:00:00.000Z"}
 
 
