@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from . import faults, health, metrics, pages, requests
+from . import faults, health, load, metrics, pages, requests, websocket
 from .config import Config
 
 
@@ -30,6 +30,9 @@ def create_app(config: Config | None = None, clock: Callable[[], float] = time.m
     faults.install(app, config, readiness, clock)
 
     app.register_blueprint(pages.blueprint(config, clock))
+    app.register_blueprint(load.blueprint(config))
+    app.config["SOCK_SERVER_OPTIONS"] = websocket.OPTIONS
+    app.register_blueprint(websocket.blueprint(config, readiness))
     app.register_blueprint(health.blueprint(config, readiness))
     app.register_blueprint(metrics.blueprint(measured))
     return app

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 DEFAULT_PORT = 8000
 DEFAULT_FAULT_SECONDS = 5.0
+DEFAULT_FAULT_SHARE = 0.2
 
 
 class ConfigError(Exception):
@@ -25,6 +26,9 @@ class Fault(StrEnum):
     BROKEN_ROOT = "broken_root"
     SLOW_START = "slow_start"
     WRONG_PORT = "wrong_port"
+    ERRORS = "errors"
+    ERRORS_AFTER = "errors_after"
+    LATENCY = "latency"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Config:
     :param port: TCP port to listen on (PORT).
     :param fault: how it is to be broken, :attr:`Fault.NONE` for not at all (APP_FAULT).
     :param fault_seconds: seconds until, or of, the faults that take time (APP_FAULT_SECONDS).
+    :param fault_share: share of the requests, 0 to 1, that the faults with errors let fail (APP_FAULT_SHARE).
     """
 
     version: str = "0.0.0"
@@ -45,6 +50,7 @@ class Config:
     port: int = DEFAULT_PORT
     fault: Fault = Fault.NONE
     fault_seconds: float = DEFAULT_FAULT_SECONDS
+    fault_share: float = DEFAULT_FAULT_SHARE
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:
@@ -59,6 +65,7 @@ class Config:
             port=_port(environ.get("PORT") or str(DEFAULT_PORT)),
             fault=_fault(environ.get("APP_FAULT", "")),
             fault_seconds=_seconds(environ.get("APP_FAULT_SECONDS") or str(DEFAULT_FAULT_SECONDS)),
+            fault_share=_share(environ.get("APP_FAULT_SHARE") or str(DEFAULT_FAULT_SHARE)),
         )
 
 
@@ -77,10 +84,22 @@ def _fault(text: str) -> Fault:
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = _number(text)
     if not (math.isfinite(seconds) and seconds >= 0):
         raise ConfigError(f"APP_FAULT_SECONDS is {text!r}: set it to a number of seconds, 0 or more.")
     return seconds
+
+
+def _share(text: str) -> float:
+    share = _number(text)
+    if not 0 <= share <= 1:
+        raise ConfigError(f"APP_FAULT_SHARE is {text!r}: set it to a number from 0 to 1.")
+    return share
+
+
+def _number(text: str) -> float:
+    """The number, or NaN for what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -30,6 +30,10 @@ class Readiness:
         """Add a check, or put another in its place."""
         self._checks[name] = check
 
+    def stopping(self) -> bool:
+        """Whether the server has been told to stop."""
+        return not _passes("ready", self._checks["ready"])
+
     def results(self) -> dict[str, bool]:
         """What each check says now; one that raises has failed."""
         return {name: _passes(name, check) for name, check in self._checks.items()}

@@ -92,6 +92,13 @@ class Gunicorn:
         """A connection to the port it was given."""
         return HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
 
+    def stop(self) -> float:
+        """Send SIGTERM and wait; returns the seconds it took to end."""
+        began = time.monotonic()
+        self.process.terminate()
+        assert self.wait_for_exit() == 0
+        return time.monotonic() - began
+
     def wait_for_exit(self) -> int:
         """Its exit code, with the rest of its log read."""
         code = self.process.wait(DEADLINE)

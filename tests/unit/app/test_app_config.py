@@ -17,14 +17,16 @@ def test_everything_set():
             "APP_ENVIRONMENT": "staging",
             "APP_FAULT": "slow_start",
             "APP_FAULT_SECONDS": "0.5",
+            "APP_FAULT_SHARE": "1",
             "PORT": "9000",
         }
     )
-    assert config == Config("1.0.42", "c0ffee", "staging", 9000, Fault.SLOW_START, 0.5)
+    assert config == Config("1.0.42", "c0ffee", "staging", 9000, Fault.SLOW_START, 0.5, 1.0)
 
 
 def test_an_empty_variable_counts_as_not_set():
-    names = ["APP_VERSION", "APP_COMMIT", "APP_ENVIRONMENT", "APP_FAULT", "APP_FAULT_SECONDS", "PORT"]
+    names = ["APP_VERSION", "APP_COMMIT", "APP_ENVIRONMENT", "PORT"]
+    names += ["APP_FAULT", "APP_FAULT_SECONDS", "APP_FAULT_SHARE"]
     assert Config.from_environment(dict.fromkeys(names, "")) == Config()
 
 
@@ -34,6 +36,7 @@ def test_an_empty_variable_counts_as_not_set():
         *[("PORT", value) for value in ("http", "0", "65536", "-1", "80.0", "²")],
         *[("APP_FAULT", value) for value in ("explode", "EXIT", " ")],
         *[("APP_FAULT_SECONDS", value) for value in ("soon", "-1", "nan", "inf")],
+        *[("APP_FAULT_SHARE", value) for value in ("some", "-0.1", "1.1", "20%", "nan", "inf")],
     ],
 )
 def test_what_cannot_be_used_is_named(name, value):
@@ -42,5 +45,6 @@ def test_what_cannot_be_used_is_named(name, value):
 
 
 def test_an_unknown_fault_is_told_the_known_ones():
-    with pytest.raises(ConfigError, match="exit, unhealthy, unhealthy_after, broken_root, slow_start, wrong_port"):
+    known = "exit, unhealthy, unhealthy_after, broken_root, slow_start, wrong_port, errors, errors_after, latency"
+    with pytest.raises(ConfigError, match=f"one of {known}\\."):
         Config.from_environment({"APP_FAULT": "explode"})

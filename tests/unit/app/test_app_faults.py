@@ -1,5 +1,7 @@
 """Each fault breaks what it says, and nothing else; slow_start and wrong_port are seen in test_app_server."""
 
+import time
+
 import pytest
 from web import create_app, faults
 from web.config import Config, Fault
@@ -17,10 +19,13 @@ def statuses(client):
         (Fault.UNHEALTHY_AFTER, set()),
         (Fault.BROKEN_ROOT, {"/"}),
         (Fault.WRONG_PORT, set()),
+        (Fault.ERRORS, {"/", "/version", "/metrics"}),
+        (Fault.ERRORS_AFTER, set()),
+        (Fault.LATENCY, set()),
     ],
 )
 def test_what_answers_500_at_the_start(clock, fault, broken):
-    found = statuses(create_app(Config(fault=fault), clock).test_client())
+    found = statuses(create_app(Config(fault=fault, fault_seconds=0.01, fault_share=1), clock).test_client())
     assert {path for path, status in found.items() if status == 500} == broken
     assert {status for path, status in found.items() if path not in broken} == {200}
 
@@ -34,6 +39,43 @@ def test_unhealthy_after_a_time(clock):
     assert answer.status_code == 500
     assert answer.json["status"] == "failing"
     assert answer.json["checks"]["fault"] is False
+
+
+@pytest.mark.parametrize("share", [0, 0.2, 0.29, 0.5, 1])
+def test_errors_fail_their_share(clock, share):
+    client = create_app(Config(fault=Fault.ERRORS, fault_share=share), clock).test_client()
+    found = []
+    for _ in range(100):
+        found.append(client.get("/version").status_code)
+        assert client.get("/health").status_code == 200
+    assert abs(found.count(500) - 100 * share) < 1.5
+    assert found.count(200) == 100 - found.count(500)
+
+
+def test_by_default_every_fifth_fails_and_says_why(clock):
+    client = create_app(Config(fault=Fault.ERRORS), clock).test_client()
+    answers = [client.get("/version") for _ in range(10)]
+    assert [answer.status_code for answer in answers] == 2 * [200, 200, 200, 200, 500]
+    assert answers[4].json == {"error": "APP_FAULT is 'errors': this request is one of those that fail."}
+
+
+def test_errors_after_a_time(clock):
+    client = create_app(Config(fault=Fault.ERRORS_AFTER, fault_seconds=3, fault_share=0.5), clock).test_client()
+    clock.now += 2.9
+    assert {client.get("/version").status_code for _ in range(5)} == {200}
+    clock.now += 0.1
+    assert [client.get("/version").status_code for _ in range(4)] == [200, 500, 200, 500]
+    assert client.get("/health").status_code == client.get("/health/live").status_code == 200
+
+
+def test_latency_delays_all_but_health(clock):
+    client = create_app(Config(fault=Fault.LATENCY, fault_seconds=0.2), clock).test_client()
+    took = {}
+    for path in ("/", "/version", "/nowhere", "/health", "/health/live"):
+        began = time.monotonic()
+        client.get(path)
+        took[path] = time.monotonic() - began
+    assert {path for path, seconds in took.items() if seconds >= 0.2} == {"/", "/version", "/nowhere"}, took
 
 
 def test_only_the_wrong_port_moves_the_port():

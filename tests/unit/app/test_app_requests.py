@@ -34,6 +34,7 @@ def test_a_request_is_logged_without_its_query(app, caplog):
     assert line.pop("duration_ms") >= 0
     assert line.pop("bytes") > 0
     assert line == {
+        "request_id": "a1",
         "method": "GET",
         "path": "/version",
         "route": "/version",
@@ -42,6 +43,38 @@ def test_a_request_is_logged_without_its_query(app, caplog):
         "user_agent": "probe",
     }
     assert "hunter2" not in caplog.text
+
+
+def test_a_stream_is_accounted_for_when_it_has_ended(app, caplog):
+    caplog.set_level(logging.INFO)
+    app.add_url_rule("/pieces", view_func=lambda: iter(["ä", "b"]))
+    answer = app.test_client().get("/pieces", headers={"X-Request-ID": "a1"}, buffered=False)
+    pieces = answer.iter_encoded()
+    assert (next(pieces), caplog.messages) == ("ä".encode(), [])
+    assert next(pieces) == b"b"
+    answer.close()
+    (record,) = caplog.records
+    assert (record.message, record.fields["bytes"], record.fields["request_id"]) == ("GET /pieces 200", 3, "a1")
+    metrics = app.test_client().get("/metrics").text
+    assert 'http_requests_total{route="/pieces",status="200"} 1.0' in metrics
+
+
+def test_a_stream_that_is_cut_is_closed_and_accounted_for_too(app, caplog):
+    caplog.set_level(logging.INFO)
+    closed = []
+
+    def pieces():
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            closed.append(True)
+
+    app.add_url_rule("/pieces", view_func=pieces)
+    answer = app.test_client().get("/pieces", buffered=False)
+    next(answer.iter_encoded())
+    answer.close()
+    assert (closed, [record.fields["bytes"] for record in caplog.records]) == ([True], [1])
 
 
 def test_a_message_is_one_line_of_json_with_the_request_id(app):

@@ -10,7 +10,7 @@ LOCKED = (APP / "requirements.txt").read_text()
 
 def test_the_tests_run_with_the_locked_versions():
     locked = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", LOCKED, re.MULTILINE))
-    assert {"flask", "gunicorn", "prometheus-client"} <= set(locked)
+    assert {"flask", "flask-sock", "gunicorn", "prometheus-client"} <= set(locked)
     assert locked == {name: version(name) for name in locked}
 
 
