@@ -31,12 +31,17 @@ BUILDS = {
     1: "",
     2: "",
     3: "",
+    4: "",
+    5: "",
     11: "exit",
     12: "unhealthy",
     13: "unhealthy_after",
     14: "broken_root",
     15: "slow_start",
     16: "wrong_port",
+    17: "errors",
+    18: "latency",
+    19: "errors_after",
 }
 SERIES = "1.0"
 SHIPPED = ("Dockerfile", ".dockerignore", "app")

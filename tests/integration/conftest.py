@@ -66,7 +66,7 @@ def target() -> Target:
 
 @pytest.fixture(scope="session")
 def image(target: Target) -> str:
-    """The repository that holds the releases: 1, 2, 3 are good, 11 to 16 are broken each in its way."""
+    """The repository that holds the releases: 1 to 5 are good, 11 to 19 are broken each in its way."""
     releases.ensure(target.lab)
     return releases.image(target.lab)
 
