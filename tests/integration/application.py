@@ -95,9 +95,14 @@ class Application:
         }
 
     def containers(self, env: str) -> dict[str, dict[str, Any]]:
-        """Every container of an environment, by id, as Docker inspects it."""
+        """Every container of an environment but its proxy's, by id, as Docker inspects it."""
         found = self.target.containers(self.name)
-        return {key: it for key, it in found.items() if it["Config"]["Labels"]["io.slipway.environment"] == env}
+        labels = {key: it["Config"]["Labels"] for key, it in found.items()}
+        return {
+            key: it
+            for key, it in found.items()
+            if labels[key]["io.slipway.environment"] == env and labels[key]["io.slipway.slot"] != "proxy"
+        }
 
     def home(self, env: str) -> str:
         """The folder of an environment's state."""

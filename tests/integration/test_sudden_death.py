@@ -24,5 +24,6 @@ def test_killed_deployment(serving: Application, phase: str, live_before: int, b
     ended = serving.run("deploy", env="staging", version=version)
     assert ended.code == 0, ended.output
     assert serving.answer("staging")["version"] == version
-    assert len(serving.containers("staging")) == 1
+    verified = {entry["container_run"] for entry in serving.ledger("staging") if entry["event"] == "deployed"}
+    assert {it["Config"]["Labels"]["io.slipway.run"] for it in serving.containers("staging").values()} <= verified
     assert serving.events("staging")[recorded:].count("deployed") == 1
