@@ -6,6 +6,8 @@ from typing import Any
 
 ENVIRONMENTS = ("staging", "production")
 DIGEST_CHARACTERS = 19
+# Where a deployment's evidence has probes of the health check.
+PROBED = ("candidate", "vm", "controller")
 
 
 def _rows(header: list[str], rows: list[list[str]]) -> list[str]:
@@ -117,7 +119,8 @@ def approval_request(
 ) -> str:
     """What a person is asked to approve: release, commits since production's (None: unknown), staging's evidence."""
     verified = staging["verified"] or staging["live"]
-    probes = [probe for place in (verified.get("evidence") or {}).values() for probe in place or []]
+    evidence = verified.get("evidence") or {}
+    probes = [probe for place in PROBED for probe in evidence.get(place) or []]
     replaced = f"{live['version']} ({live['digest'][:DIGEST_CHARACTERS]})" if live else "nothing yet"
     passed = sum(not probe["trouble"] for probe in probes)
     lines = [
