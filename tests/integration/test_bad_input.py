@@ -94,7 +94,7 @@ def test_version_is_three_numbers(application: Application, verb: str, version: 
         ({"deploy_memory": "lots"}, r"deploy_memory is 'lots': give a number and a unit"),
         ({"deploy_secrets": {"a/b": "x"}}, r"deploy_secrets has 'a/b': a file's name has no slash"),
         ({"deploy_bind": "eth0"}, r"deploy_bind is 'eth0': give an address"),
-        ({"deploy_strategy": "wishful"}, r"deploy_strategy is 'wishful', and has to be one of blue_green, canary, recreate"),
+        ({"deploy_strategy": "wishful"}, r"deploy_strategy is 'wishful', and has to be one of blue_green, canary"),
     ],
 )
 def test_variables(application: Application, overlay: Overlay, variables: dict[str, Any], expected: str) -> None:

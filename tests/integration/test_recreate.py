@@ -31,7 +31,7 @@ def test_a_candidate_is_found_by_nobody(recreated: Application, network: str) ->
         deploy_labels={"route": "web"},
         deploy_health_deadline=4,
     )
-    process.wait_for("container")
+    process.wait_for("preflight")
     found = recreated.containers("staging").values()
     candidates = [it for it in found if it["Config"]["Labels"]["io.slipway.slot"] == "candidate"]
     ended = process.end()
@@ -64,7 +64,7 @@ def test_a_run_that_lost_its_lock_switches_nothing(recreated: Application, targe
     before = recreated.running()
     lock = f"{recreated.home('staging')}/lock.json"
     process = recreated.start("deploy", env="staging", version="1.0.2", deploy_health_passes=40)
-    process.wait_for("container")
+    process.wait_for("preflight")
     theirs = target.run("sed", 's/"run_id":"[^"]*"/"run_id":"261124-000000-1"/', lock)
     target.write(lock, theirs.encode())
     ended = process.end()

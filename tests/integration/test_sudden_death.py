@@ -9,7 +9,7 @@ from tests.integration.application import Application
 
 @pytest.mark.parametrize(
     ("phase", "live_before", "build"),
-    [("container", 1, 2), ("cut-over", 2, 3), ("commit", 3, 1)],
+    [("health", 1, 2), ("cut-over", 2, 3), ("commit", 3, 1)],
 )
 def test_killed_deployment(serving: Application, phase: str, live_before: int, build: int) -> None:
     """Killed after a step of ``phase``; the same command then reconciles and completes."""
@@ -18,7 +18,7 @@ def test_killed_deployment(serving: Application, phase: str, live_before: int, b
     process = serving.start("deploy", env="staging", version=version)
     process.wait_for(phase)
     process.kill()
-    if phase == "container":
+    if phase == "health":
         assert before.items() <= serving.running().items()
         assert serving.answer("staging")["version"] == f"1.0.{live_before}"
     ended = serving.run("deploy", env="staging", version=version)

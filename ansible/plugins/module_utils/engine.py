@@ -1,7 +1,6 @@
 """A small client of the Docker Engine API over its unix socket.
 
-Containers are made through ``community.docker``; this client serves the steps where one module call makes several
-Engine calls and each of them needs a deadline: looking around, pulling, switching, pruning. Protocol:
+One module call of ours makes several Engine calls, and each of them needs a deadline. Protocol:
 https://docs.docker.com/reference/api/engine/ (unversioned paths, so that the daemon answers with the newest version it
 speaks).
 """
@@ -145,6 +144,15 @@ class Engine:
                 return False
             raise
         return True
+
+    def create(self, name: str, body: dict[str, Any]) -> None:
+        """Make a container; ``body`` as of :func:`container.body`."""
+        self._call("POST", f"/containers/create?name={quote(name, safe='')}", body)
+
+    def connect(self, network: str, name: str, endpoint: dict[str, Any]) -> None:
+        """Connect a container to a network."""
+        body = {"Container": name, "EndpointConfig": endpoint}
+        self._call("POST", f"/networks/{_path(network)}/connect", body)
 
     def start(self, name: str) -> None:
         """Start a container; one that runs already is left alone."""

@@ -13,9 +13,19 @@ from ansible_collections.slipway.core.plugins.module_utils.registry import (
 from ansible_collections.slipway.core.plugins.module_utils.version import (
     Version,
     VersionError,
+    next_build_number,
+    parse_digest,
+    parse_series,
     parse_version,
     versions_in,
 )
+
+FIND_OPTIONS: dict[str, dict[str, Any]] = {
+    "series": {"type": "str", "default": "1.0"},
+    "version": {"type": "str", "default": ""},
+    "digest": {"type": "str", "default": ""},
+    "next_build": {"type": "bool", "default": False},
+}
 
 
 def record(repository: str, version: Version | None, image: Image, tags: Iterable[str]) -> dict[str, Any]:
@@ -75,3 +85,21 @@ def _labelled_version(image: Image) -> Version | None:
         return parse_version(image.label("version"))
     except VersionError:
         return None
+
+
+def find(params: dict[str, Any]) -> dict[str, Any]:
+    """What M(slipway.core.registry_release) returns; bad input is refused before the registry is asked.
+
+    :param params: the values of REGISTRY_OPTIONS and FIND_OPTIONS.
+    """
+    series = parse_series(params["series"])
+    if params["version"]:
+        parse_version(params["version"])
+    if params["digest"]:
+        parse_digest(params["digest"])
+    registry = Registry.of(params)
+    if params["next_build"]:
+        number = next_build_number(registry.tags(), series)
+        return {"next_build": number, "story": f"the next build is {series}.{number}"}
+    release = resolve(registry, series, params["version"], params["digest"])
+    return {"release": release, "story": f"{release['version'] or 'the image'} is {release['digest'][:19]}"}

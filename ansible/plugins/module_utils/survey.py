@@ -189,6 +189,7 @@ def report(
         "slots": slots(found, home, params["slot_ports"]),
         "proxy": proxy(found, home),
         "config": config,
+        "spec": asked.public,
         "config_kept": config in snapshot.kept(str(home)),
         "config_diff": snapshot.diff_keys(running, asked),
         "target": target,

@@ -138,6 +138,10 @@ config:
   description: Hash of the configuration asked for.
   returned: success
   type: str
+spec:
+  description: The configuration asked for, without its secrets.
+  returned: success
+  type: dict
 config_diff:
   description: What differs from the live configuration, RV(config_diff.before) and after, without secrets.
   returned: success

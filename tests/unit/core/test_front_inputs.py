@@ -13,8 +13,8 @@ def pems(tmp_path_factory):
     made = []
     for name in ("one", "two"):
         key, cert = folder / f"{name}.key", folder / f"{name}.crt"
-        made_of = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}.example"]
-        command = ["openssl", "req", "-x509", *made_of, "-keyout", key, "-out", cert]
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        command = ["openssl", "req", "-x509", *kind, "-subj", f"/CN={name}.example", "-keyout", key, "-out", cert]
         subprocess.run(command, check=True, capture_output=True)
         made.append((cert.read_text(), key.read_text()))
     return made
