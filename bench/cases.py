@@ -102,7 +102,7 @@ def broken(fault: str) -> Case:
 def cases() -> list[Case]:
     """Every case with one host, in the order of the table."""
     late: dict[str, Any] = {"deploy_env": {"APP_FAULT_SECONDS": "6"}, "deploy_soak_seconds": 20}
-    found = [
+    return [
         Case("upgrade", deploy(NEW), after=(NEW,)),
         Case("no-op deploy", deploy(OLD)),
         *(broken(fault) for fault in NEVER_LIVE),
@@ -124,4 +124,3 @@ def cases() -> list[Case]:
         Case("maintenance on and off", maintained, intended=frozenset({"status 503"})),
         Case("group_vars only", deploy(OLD, deploy_env={"APP_ENVIRONMENT": "staging", "SETTING": "changed"})),
     ]
-    return found

@@ -30,11 +30,13 @@ class Stage:
     """Staging of one application on a lab instance.
 
     :param variables: of every run; those of a single run come on top.
+    :param address: of its public port where that is not the lab's own, as ``http://address:port``.
     """
 
     lab: Lab
     name: str
     variables: dict[str, Any] = field(default_factory=dict)
+    address: str = ""
 
     def run(
         self, verb: str, good: bool | None = None, *, environ: dict[str, str] | None = None, **variables: Any
@@ -78,7 +80,7 @@ class Stage:
 
     def url(self, vm: str = "") -> str:
         """The public address of staging on a VM, the first one by default."""
-        return f"http://127.0.0.1:{self.lab.staging_ports[vm or self.lab.vms[0]]}"
+        return self.address or f"http://127.0.0.1:{self.lab.staging_ports[vm or self.lab.vms[0]]}"
 
     def forget(self) -> None:
         """Remove containers and state of the application, which frees its ports."""
