@@ -75,7 +75,7 @@ def test_nobody_finds_a_candidate_by_labels_or_aliases():
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("0", 0), ("512m", 512 * 1024**2), ("512MB", 512 * 1024**2), ("1.5g", 1536 * 1024**2), ("100", 100), ("1T", 1024**4)],
+    [("0", 0), ("512m", 512 * 1024**2), ("512MB", 512 * 1024**2), ("1.5g", 1536 * 1024**2), ("100", 100)],
 )
 def test_sizes(text, size):
     assert container.memory_bytes(text) == size
