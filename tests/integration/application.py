@@ -104,6 +104,13 @@ class Application:
             if labels[key]["io.slipway.environment"] == env and labels[key]["io.slipway.slot"] != "proxy"
         }
 
+    def live_container(self, env: str) -> dict[str, Any]:
+        """The container that the ledger says is live, as Docker inspects it."""
+        run = [entry for entry in self.ledger(env) if entry["event"] == "deployed"][-1]["container_run"]
+        found = self.containers(env).values()
+        (live,) = (it for it in found if it["Config"]["Labels"]["io.slipway.run"] == run)
+        return live
+
     def home(self, env: str) -> str:
         """The folder of an environment's state."""
         return f"{STATE}/{self.name}-{env}"

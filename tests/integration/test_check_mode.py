@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def test_first_deployment(promoted: Application) -> None:
     name = f"{promoted.name}-new"
     run = promoted.run("deploy", *CHECK, env="staging", version="1.0.3", deploy_name=name, deploy_port=8090)
     assert run.code == 0, run.output
-    assert run.changed == 1
+    assert run.changed == len(["release", "proxy", "traffic"])
     assert promoted.target.listing(name) == ""
     assert promoted.target.containers(name) == {}
 
@@ -43,22 +44,24 @@ def test_first_deployment(promoted: Application) -> None:
 def test_upgrade(promoted: Application) -> None:
     run = checked(promoted, "deploy", env="staging", version="1.0.3")
     assert run.code == 0, run.output
-    assert run.changed == 1
+    assert run.changed == len(["release", "traffic"])
     assert '-    "version": "1.0.2"' in run.output
     assert '+    "version": "1.0.3"' in run.output
+    assert re.search(r"^-    server \w+ 127\.0\.0\.1:\d+ weight 100$", run.output, re.MULTILINE)
+    assert re.search(r"^\+    server \w+ 127\.0\.0\.1:\d+ weight 100$", run.output, re.MULTILINE)
 
 
 def test_change_of_configuration(promoted: Application) -> None:
     run = checked(promoted, "deploy", env="staging", version="1.0.2", deploy_env={"APP_ENVIRONMENT": "elsewhere"})
     assert run.code == 0, run.output
-    assert run.changed == 1
+    assert run.changed == len(["configuration", "traffic"])
     assert "elsewhere" in run.output
 
 
 def test_rollback(promoted: Application) -> None:
     run = checked(promoted, "rollback", env="staging")
     assert run.code == 0, run.output
-    assert run.changed == 1
+    assert run.changed == len(["release", "traffic"])
 
 
 def test_approval(promoted: Application) -> None:

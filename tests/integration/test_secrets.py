@@ -99,7 +99,7 @@ def assert_hidden(application: Application, run: Run, watch: Watch) -> None:
 
 @pytest.mark.usefixtures("shipped")
 def test_values_arrive_unchanged(application: Application) -> None:
-    container = next(iter(application.containers("staging")))
+    container = application.live_container("staging")["Id"]
     inside = application.target.run("docker", "exec", container, "cat", "/run/secrets/token")
     assert inside == FILE
     script = "import os, sys; sys.stdout.buffer.write(os.environb[b'SECRET_TOKEN'])"
@@ -114,7 +114,7 @@ def test_hidden_from_a_run_that_tells_all(application: Application, shipped: Run
 
 @pytest.mark.usefixtures("shipped")
 def test_hidden_from_the_image(application: Application) -> None:
-    image = next(iter(application.containers("staging").values()))["Config"]["Image"]
+    image = application.live_container("staging")["Config"]["Image"]
     assert MARK not in application.target.docker("history", "--no-trunc", image)
 
 
