@@ -16,8 +16,8 @@ def container(name, run, slot="public", running=True):
     return {"name": name, "run": run, "slot": slot, "running": running, "proxy": name}
 
 
-def found(*ours, fronts=(), routes=None, live=LIVE, paused=None, verified=("run-1",)):
-    return reconcile.Found(ours, fronts, routes, live, paused, frozenset(verified))
+def found(*ours, fronts=(), routes=None, live=LIVE, paused=None, verified=("run-1",), next_slot=None):
+    return reconcile.Found(ours, fronts, routes, live, paused, frozenset(verified), next_slot)
 
 
 def told(state):
@@ -52,6 +52,13 @@ def test_traffic_that_had_been_moved_comes_back_before_the_candidate_is_removed(
     green = container("green", "run-2", "green")
     state = found(BLUE, green, fronts=[PROXY], routes=Routes(all_to("green")))
     assert told(state) == ["traffic goes to blue 100 %", "removed green"]
+
+
+def test_a_proxy_that_would_start_with_another_slot_is_told_before_that_slot_is_removed():
+    green = container("green", "run-2", "green")
+    state = found(BLUE, green, fronts=[PROXY], routes=Routes(all_to("blue")), next_slot="green")
+    assert told(state) == ["traffic goes to blue 100 %", "removed green"]
+    assert told(found(BLUE, fronts=[PROXY], routes=Routes(all_to("blue")), next_slot="blue")) == []
 
 
 def test_a_share_of_a_canary_that_was_interrupted_is_taken_back():
