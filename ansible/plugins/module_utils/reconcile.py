@@ -127,7 +127,8 @@ def steps(found: Found) -> list[Step]:
     remove += [Step("remove", container) for container in ended]
     start = [Step("start", container) for container in (live, canary) if container and not container["running"]]
     if live and live["slot"] == labels.PUBLIC:
-        stop = [Step("stop", it) for it in found.fronts if it["running"]] if start else []
+        holders = [it for it in found.fronts if it["running"]] if start else []
+        stop = [Step("stop" if it is found.fronts[0] else "remove", it) for it in holders]
         return [*remove, *stop, *start]
     return [*start, *_traffic(found), *remove]
 
