@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import labels, ledger
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
-from ansible_collections.slipway.core.plugins.module_utils.haproxy import Proxy, ProxyError, Routes, wait_until
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import FULL, Proxy, ProxyError, Routes, wait_until
 
 BYPASS_BYTES = 16
 START_SECONDS = 10.0
+# A server's line in the configuration that the role proxy renders, up to its share of the traffic.
+_SHARE = re.compile(r"^(\s+server (\w+) \S+ weight )(\d+)$", re.MULTILINE)
 
 
 class Front:
@@ -52,6 +55,19 @@ class Front:
     def old_config(self) -> str:
         """What HAProxy read before the last change; empty when there was none."""
         return _text(self.old_path)
+
+    def next_slot(self) -> str | None:
+        """The slot that gets the traffic when HAProxy starts again: empty for none, None without a configuration."""
+        shares = _SHARE.findall(self.config())
+        return next((slot for _, slot, share in shares if int(share)), "") if shares else None
+
+    def start_with(self, slot: str) -> bool:
+        """Let a slot get the traffic when HAProxy starts again; returns whether another one would have got it."""
+
+        def share(line: re.Match[str]) -> str:
+            return f"{line[1]}{FULL if line[2] == slot else 0}"
+
+        return self.write_config(_SHARE.sub(share, self.config()))
 
     def ports(self) -> set[int]:
         """The ports that its configuration opens."""

@@ -35,6 +35,7 @@ class Found:
     :param live: the ledger's entry of the live release.
     :param paused: the ledger's entry of a canary that waits for a person.
     :param verified_runs: the runs whose containers have been live.
+    :param next_slot: the slot that gets the traffic when the proxy starts again; None when nothing is written for that.
     """
 
     ours: Sequence[Described]
@@ -43,6 +44,7 @@ class Found:
     live: dict[str, Any] | None
     paused: dict[str, Any] | None
     verified_runs: frozenset[str]
+    next_slot: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ def standby(found: Found) -> Described | None:
     return None
 
 
+def live_slot(found: Found) -> str:
+    """The slot of the live container; empty when it is behind no proxy, or when there is none."""
+    live = live_container(found.ours, found.live)
+    return live["slot"] if live and live["slot"] in labels.BEHIND_PROXY else ""
+
+
 def paused_container(found: Found) -> Described | None:
     """The candidate of a canary that waits for a person."""
     if found.paused is None:
@@ -94,8 +102,7 @@ def paused_container(found: Found) -> Described | None:
 
 def wanted_routes(found: Found) -> Routes:
     """Where the ledger says that requests go."""
-    live = live_container(found.ours, found.live)
-    slot = live["slot"] if live and live["slot"] in labels.BEHIND_PROXY else ""
+    slot = live_slot(found)
     maintenance = found.routes.maintenance if found.routes else False
     canary = paused_container(found)
     if not canary or not found.paused:
@@ -120,7 +127,8 @@ def steps(found: Found) -> list[Step]:
     remove += [Step("remove", container) for container in ended]
     start = [Step("start", container) for container in (live, canary) if container and not container["running"]]
     if live and live["slot"] == labels.PUBLIC:
-        stop = [Step("stop", it) for it in found.fronts if it["running"]] if start else []
+        holders = [it for it in found.fronts if it["running"]] if start else []
+        stop = [Step("stop" if it is found.fronts[0] else "remove", it) for it in holders]
         return [*remove, *stop, *start]
     return [*start, *_traffic(found), *remove]
 
@@ -131,7 +139,8 @@ def _traffic(found: Found) -> list[Step]:
         return []
     if not any(container["running"] for container in found.fronts):
         return [Step("start_front", found.fronts[0]), Step("route", routes=wanted)]
-    return [] if found.routes == wanted else [Step("route", routes=wanted)]
+    agreed = found.routes == wanted and found.next_slot in (live_slot(found), None)
+    return [] if agreed else [Step("route", routes=wanted)]
 
 
 def expired(found: Found, warm_seconds: int, now: datetime) -> Described | None:
@@ -168,6 +177,9 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
     :param drain_seconds: how long requests on a container that is removed may take to finish.
     :raises EngineError, ProxyError: one could not be done.
     """
+    if any(step.routes for step in todo):
+        # First of all: what is started or removed below must not meet a proxy that starts with another slot.
+        front.Front(home).start_with(live_slot(found))
     for step in todo:
         name = str((step.container or {}).get("name"))
         if step.verb == "remove":

@@ -54,13 +54,8 @@ def choose_configuration(
     return snapshot.config_hash(asked.public, asked.secrets, key), asked, None
 
 
-def _live_slot(found: reconcile.Found) -> str:
-    live = reconcile.live_container(found.ours, found.live)
-    return live["slot"] if live and live["slot"] in labels.BEHIND_PROXY else ""
-
-
 def _free_slot(found: reconcile.Found) -> str:
-    return next(slot for slot in labels.BEHIND_PROXY if slot != _live_slot(found))
+    return next(slot for slot in labels.BEHIND_PROXY if slot != reconcile.live_slot(found))
 
 
 def slots(found: reconcile.Found, home: Path, slot_ports: dict[str, int]) -> dict[str, Any]:
@@ -69,7 +64,7 @@ def slots(found: reconcile.Found, home: Path, slot_ports: dict[str, int]) -> dic
     :returns: ``live`` and ``free`` by name, the ``standby`` and whether it is ``warm`` (it runs, on the port that its
         slot has now), the ``ports`` of containers that are there, and the ``sessions`` on the free slot.
     """
-    name, free = _live_slot(found), _free_slot(found)
+    name, free = reconcile.live_slot(found), _free_slot(found)
     running = front.proxies(home, list(found.fronts))
     spare = reconcile.paused_container(found) or reconcile.standby(found)
     return {

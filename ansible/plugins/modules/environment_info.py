@@ -126,6 +126,9 @@ def drift(found: reconcile.Found, serving: dict[str, Any] | None) -> list[str]:
         return [f"the ledger says {live['version']} is live, and its proxy does not run"]
     if found.routes != wanted:
         return [f"traffic goes to {found.routes.described}, and the ledger says {wanted.described}"]
+    if found.next_slot not in (serving["slot"], None):
+        after = found.next_slot or "no slot"
+        return [f"after a restart the proxy would send traffic to {after}, and the ledger says {wanted.described}"]
     return []
 
 

@@ -16,8 +16,8 @@ def container(name, run, slot="public", running=True):
     return {"name": name, "run": run, "slot": slot, "running": running, "proxy": name}
 
 
-def found(*ours, fronts=(), routes=None, live=LIVE, paused=None, verified=("run-1",)):
-    return reconcile.Found(ours, fronts, routes, live, paused, frozenset(verified))
+def found(*ours, fronts=(), routes=None, live=LIVE, paused=None, verified=("run-1",), next_slot=None):
+    return reconcile.Found(ours, fronts, routes, live, paused, frozenset(verified), next_slot)
 
 
 def told(state):
@@ -52,6 +52,13 @@ def test_traffic_that_had_been_moved_comes_back_before_the_candidate_is_removed(
     green = container("green", "run-2", "green")
     state = found(BLUE, green, fronts=[PROXY], routes=Routes(all_to("green")))
     assert told(state) == ["traffic goes to blue 100 %", "removed green"]
+
+
+def test_a_proxy_that_would_start_with_another_slot_is_told_before_that_slot_is_removed():
+    green = container("green", "run-2", "green")
+    state = found(BLUE, green, fronts=[PROXY], routes=Routes(all_to("blue")), next_slot="green")
+    assert told(state) == ["traffic goes to blue 100 %", "removed green"]
+    assert told(found(BLUE, fronts=[PROXY], routes=Routes(all_to("blue")), next_slot="blue")) == []
 
 
 def test_a_share_of_a_canary_that_was_interrupted_is_taken_back():
@@ -146,7 +153,9 @@ def after(state, todo):
             routes = step.routes
         if not any(it["running"] for it in fronts):
             routes = None
-    return reconcile.Found(ours, fronts, routes, state.live, state.paused, state.verified_runs)
+    routed = any(step.routes for step in todo)
+    next_slot = reconcile.live_slot(state) if routed and state.next_slot is not None else state.next_slot
+    return reconcile.Found(ours, fronts, routes, state.live, state.paused, state.verified_runs, next_slot)
 
 
 def place(it):
@@ -159,10 +168,11 @@ def place(it):
     fronts=st.lists(st.builds(container, st.just("p"), st.just(""), st.just("proxy"), st.booleans()), max_size=2),
     weights=st.sampled_from([all_to("blue"), all_to("green"), all_to(""), {"blue": 75, "green": 25}]),
     live=st.sampled_from([None, LIVE, {**LIVE, "run": "run-3", "container_run": "run-0"}]),
+    next_slot=st.sampled_from([None, "", "blue", "green"]),
 )
-def test_one_run_reconciles_whatever_was_left(ours, fronts, weights, live):
+def test_one_run_reconciles_whatever_was_left(ours, fronts, weights, live, next_slot):
     routes = Routes(weights) if any(it["running"] for it in fronts) else None
-    state = found(*ours, fronts=fronts, routes=routes, live=live, verified=("run-0", "run-1"))
+    state = found(*ours, fronts=fronts, routes=routes, live=live, verified=("run-0", "run-1"), next_slot=next_slot)
     done = after(state, reconcile.steps(state))
     assert reconcile.steps(done) == []
     kept = reconcile.live_container(done.ours, live)
