@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -31,12 +32,13 @@ def test_a_candidate_is_found_by_nobody(recreated: Application, network: str) ->
         deploy_labels={"route": "web"},
         deploy_health_deadline=4,
     )
-    process.wait_for("preflight")
-    found = recreated.containers("staging").values()
-    candidates = [it for it in found if it["Config"]["Labels"]["io.slipway.slot"] == "candidate"]
+    candidates: list[dict[str, Any]] = []
+    while not candidates:
+        assert process.process.poll() is None, process.end().output
+        found = recreated.containers("staging").values()
+        candidates = [it for it in found if it["Config"]["Labels"]["io.slipway.slot"] == "candidate"]
     ended = process.end()
     assert ended.code != 0, ended.output
-    assert len(candidates) == 1
     assert "web" not in (candidates[0]["NetworkSettings"]["Networks"][network]["Aliases"] or [])
     assert "route" not in candidates[0]["Config"]["Labels"]
 

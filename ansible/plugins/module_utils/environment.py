@@ -79,6 +79,15 @@ def refuse_unknown(ours: list[dict[str, Any]], live: dict[str, Any] | None, inte
         )
 
 
+def refuse_foreign_address(address: str) -> None:
+    """Refuse an address that nothing could listen on here.
+
+    :raises ValueError: it is none of this machine's.
+    """
+    if not host.is_own_address(address):
+        raise ValueError(f"deploy_bind is {address}, which is no address of this machine: correct it")
+
+
 def port(
     everything: Sequence[dict[str, Any]], address: str, number: int, mine: Collection[str], variable: str
 ) -> dict[str, Any]:
@@ -88,8 +97,6 @@ def port(
     :param mine: names of containers that may hold it, because they make way or are what shall hold it.
     """
     answer = {"number": number, "variable": variable}
-    if not host.is_own_address(address):
-        raise ValueError(f"deploy_bind is {address}, which is no address of this machine: correct it")
     for published in everything:
         if any(place.endswith(f":{number}") for place in published["ports"].values()):
             name = published["name"]

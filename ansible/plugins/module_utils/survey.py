@@ -104,7 +104,9 @@ def ports(
     mine = {container["name"] for container in found.ours}
     if params["strategy"] not in BEHIND_PROXY:
         address, number = str(public.get("bind", params["bind"])), int(public.get("port", params["ports"][0]))
+        environment.refuse_foreign_address(address)
         return [environment.port(everything, address, number, mine, "deploy_port")]
+    environment.refuse_foreign_address(params["bind"])
     proxied = front.Front(home).ports() if any(it["running"] for it in found.fronts) else set()
     free = _free_slot(found)
     needed = [
