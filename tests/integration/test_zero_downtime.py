@@ -78,7 +78,7 @@ def test_an_installation_on_recreate_moves_over_by_a_normal_deploy(recreated: Ap
     assert recreated.answer("staging")["version"] == before["version"]
     assert [it["Config"]["Labels"]["io.slipway.slot"] for it in recreated.containers("staging").values()] == ["blue"]
     back = recreated.run("deploy", env="staging", version=before["version"])
-    assert "is taken by haproxy" in back.reason
+    assert "is taken by container" in back.reason
     recreated.target.forget(recreated.name)
     recreated.ship("staging", OLD)
 

@@ -103,7 +103,8 @@ def port(
             return {**answer, "free": name in mine, "holder": f"container {name}"}
     if host.port_is_free(address, number):
         return {**answer, "free": True, "holder": ""}
-    return {**answer, "free": False, "holder": host.listener(number)}
+    names = {it["id"]: it["name"] for it in everything}
+    return {**answer, "free": False, "holder": host.listener(number, names)}
 
 
 def digests(engine: Engine, image: str) -> list[str]:

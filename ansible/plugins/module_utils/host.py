@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from typing import Mapping
 
 MIB = 1024 * 1024
 
@@ -36,8 +37,10 @@ def port_is_free(address: str, port: int) -> bool:
     return True
 
 
-def listener(port: int) -> str:
-    """The process that listens on a TCP port, as ``name (pid N)``; ``another process`` when it hides.
+def listener(port: int, containers: Mapping[str, str]) -> str:
+    """Who listens on a TCP port: ``container NAME``, or ``name (pid N)``; ``another process`` when it hides.
+
+    :param containers: the name of each container by its id, one of which may listen on the machine's own network.
 
     Reads the socket tables of proc(5): the local port in hexadecimal, state 0A (LISTEN), and the inode.
     """
@@ -56,6 +59,10 @@ def listener(port: int) -> str:
             continue
         try:
             if any(os.readlink(handle) in inodes for handle in (process / "fd").iterdir()):
+                groups = (process / "cgroup").read_text(encoding="utf-8")
+                for identity, name in containers.items():
+                    if identity in groups:
+                        return f"container {name}"
                 name = (process / "comm").read_text(encoding="utf-8").strip()
                 return f"{name} (pid {process.name})"
         except OSError:
