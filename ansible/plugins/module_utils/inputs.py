@@ -88,6 +88,10 @@ def _container_problems(values: Mapping[str, Any]) -> list[str]:
     for name in values.get("deploy_secrets") or {}:
         if not SECRET_FILE.match(str(name)):
             problems.append(f"deploy_secrets has {name!r}: a file's name has no slash, and does not begin with a dot")
+    for variable in ("deploy_secrets", "deploy_secret_env"):
+        for name, value in (values.get(variable) or {}).items():
+            if value is None or value == "":
+                problems.append(f"{variable} has {name!r} without a value: set what it comes from, or leave it out")
     if "deploy_bind" in values:
         try:
             ipaddress.ip_address(str(values["deploy_bind"]))

@@ -69,6 +69,8 @@ def test_extra_variables_of_roles_and_of_ansible_pass():
         ({"release_image": "https://registry.example.com/app"}, "without a tag"),
         ({"deploy_health_path": "health"}, "start with '/'"),
         ({"deploy_smoke_paths": ["ok"]}, "start with '/'"),
+        ({"deploy_secret_env": {"KEY": ""}}, "deploy_secret_env has 'KEY' without a value"),
+        ({"deploy_secrets": {"key": None}, "deploy_user": "1:1"}, "deploy_secrets has 'key' without a value"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_in_one_sentence(values, says):
