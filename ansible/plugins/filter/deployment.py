@@ -16,4 +16,4 @@ class FilterModule:
     """Names the filters."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"bracketed": bracketed, "failure": failure.report}
+        return {"bracketed": bracketed, "failure": failure.report, "fates": failure.fates}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.slipway.core.plugins.module_utils import redact
 
@@ -21,15 +21,18 @@ def phase_of(task: str) -> str:
 def report(facts: dict[str, Any]) -> dict[str, Any]:
     """Put a failure in words.
 
-    :param facts: env, kind, host, task and result (what failed), aftermath (why putting the old release back failed
-        too, or empty), release, container (state and logs of the container that failed), serving (what
-        M(slipway.core.environment_info) reports afterwards), secrets.
+    :param facts: env, kind, host, task and result (what failed; no task where another host did), aftermath (why putting
+        the old release back failed too, or empty), release, container (state and logs of the container that failed),
+        serving (what M(slipway.core.environment_info) reports afterwards), secrets, hosts (see :func:`fates`).
     :returns: ``text`` for people, and ``entry``, the fields of the ledger's ``failed`` event. Secrets are hidden
         in both.
     """
     secrets = [str(secret) for secret in facts["secrets"]]
     phase = phase_of(facts["task"])
-    reason = redact.hide(_sentence(facts["result"]), secrets)
+    hosts = facts.get("hosts") or []
+    culprits = ", ".join(fate["host"] for fate in hosts if fate["failed"])
+    elsewhere = not facts["task"] and culprits
+    reason = f"{culprits} failed." if elsewhere else redact.hide(_sentence(facts["result"]), secrets)
     container = facts["container"] or {}
     logs = [redact.hide(str(line), secrets)[:LOG_CHARACTERS] for line in container.get("logs") or []]
     answer = " ".join(redact.hide(str(facts["result"].get("body") or ""), secrets).split())[:ANSWER_CHARACTERS]
@@ -49,12 +52,59 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         },
         "serving": serving,
     }
+    if elsewhere:
+        mine = next(fate["became"] for fate in hosts if fate["host"] == facts["host"])
+        return {"entry": entry, "text": f"{facts['host']} was given up, because {culprits} failed: {mine}."}
+    others = [f"{fate['host']}: {fate['became']}" for fate in hosts if fate["host"] != facts["host"]]
     if phase in BEFORE_THE_ATTEMPT:
-        return {"entry": entry, "text": f"{reason} {UNTOUCHED}" if phase == "pull" else reason}
-    return {"entry": entry, "text": "\n".join(_story(facts, entry, container))}
+        text = f"{reason} {UNTOUCHED}" if phase == "pull" else reason
+        undone = any(fate["switched"] for fate in hosts)
+        return {"entry": entry, "text": "\n".join([text, *_listed("other hosts:", others)]) if undone else text}
+    return {"entry": entry, "text": "\n".join(_story(facts, entry, container, others))}
 
 
-def _story(facts: dict[str, Any], entry: dict[str, Any], container: dict[str, Any]) -> list[str]:
+def fates(
+    variables: Mapping[str, Any], hosts: Sequence[str], earlier: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What a failed run has made of each host of an environment.
+
+    :param variables: Ansible's ``hostvars``.
+    :param hosts: the environment's.
+    :param earlier: what came of going back on the hosts of earlier batches, as a loop over them registers it.
+    :returns: for each its name as ``host``, whether it ``failed`` itself, whether it had ``switched``, and in a clause
+        what ``became`` of it.
+    """
+    gone_back = {result["item"]: result for result in earlier if "item" in result}
+    return [_fate(host, variables[host], gone_back.get(host)) for host in hosts]
+
+
+def _fate(host: str, known: Mapping[str, Any], gone_back: dict[str, Any] | None) -> dict[str, Any]:
+    opened, cause = known.get("__deploy_open") or {}, known.get("__deploy_cause") or {}
+    switched = (known.get("__deploy_committed") or {}).get("entry")
+    failed = bool(cause.get("task"))
+    fate = {"host": host, "failed": failed, "switched": bool(switched)}
+    if switched:
+        return {**fate, "became": _way_back(switched["version"], gone_back or known.get("__deploy_undone") or {})}
+    live = opened.get("live")
+    if failed and "run" not in opened:
+        return {**fate, "became": "nothing was touched there"}
+    if live:
+        return {**fate, "became": f"{live['version']} serves there as before"}
+    return {**fate, "became": "nothing serves there, as before" if opened else "not come to, and so not touched"}
+
+
+def _way_back(version: str, undone: Mapping[str, Any]) -> str:
+    if undone.get("entry"):
+        return f"{undone['entry']['version']} serves there again"
+    why = str(undone.get("story") or undone.get("msg") or "it was not gone back on").rstrip(".")
+    return f"{version} serves there still, because {why[:1].lower()}{why[1:]}"
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"  {title if not number else '':<12} {line}" for number, line in enumerate(lines)]
+
+
+def _story(facts: dict[str, Any], entry: dict[str, Any], container: dict[str, Any], others: Sequence[str]) -> list[str]:
     env, version = facts["env"], entry["version"]
     failed = "was not deployed to" if facts["kind"] == "deploy" else "could not be restored in"
     lines = [f"{version} {failed} {env} on {facts['host']}: {entry['phase']}: {entry['reason']}"]
@@ -67,6 +117,7 @@ def _story(facts: dict[str, Any], entry: dict[str, Any], container: dict[str, An
     if facts["aftermath"]:
         lines.append(f"  putting the old release back failed too: {facts['aftermath']}")
     lines.append(f"  serving now: {entry['serving']}")
+    lines += _listed("other hosts:", others)
     lines.append(
         f"  next:        mend it and ship a new build (build.yml, then deploy.yml -e env={env}); "
         "status.yml shows the history"

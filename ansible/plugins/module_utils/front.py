@@ -4,7 +4,6 @@ Below the directory of an environment::
 
     proxy/haproxy.cfg        what HAProxy reads at start and at a reload
     proxy/haproxy.cfg.new    what it shall read, until it has been checked
-    proxy/haproxy.cfg.old    what it read before the last change, to go back to
     proxy/bypass             the word that health checks bring to pass the maintenance page, mode 0600
     proxy/tls.pem            certificate chain and key, mode 0600, where the public port speaks TLS
     proxy/run/<id>.sock      the admin socket of each proxy container
@@ -40,7 +39,6 @@ class Front:
         self.sockets = self.folder / "run"
         self.config_path = self.folder / "haproxy.cfg"
         self.staged_path = self.folder / "haproxy.cfg.new"
-        self.old_path = self.folder / "haproxy.cfg.old"
         self.bypass_path = self.folder / "bypass"
         self.certificate_path = self.folder / "tls.pem"
 
@@ -51,10 +49,6 @@ class Front:
     def config(self) -> str:
         """What is written for HAProxy's next start; empty before the first one."""
         return _text(self.config_path)
-
-    def old_config(self) -> str:
-        """What HAProxy read before the last change; empty when there was none."""
-        return _text(self.old_path)
 
     def next_slot(self) -> str | None:
         """The slot that gets the traffic when HAProxy starts again: empty for none, None without a configuration."""
@@ -80,10 +74,8 @@ class Front:
 
     def write_config(self, text: str) -> bool:
         """Let HAProxy's next start read this; returns whether it did not say so already."""
-        now = self.config()
-        if now == text:
+        if self.config() == text:
             return False
-        ledger.write_durably(str(self.old_path), now.encode("utf-8"))
         ledger.write_durably(str(self.config_path), text.encode("utf-8"))
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import tempfile
 from typing import Any, Mapping, Sequence
@@ -11,6 +12,7 @@ DEFAULT_PORT = 8080
 BEHIND_PROXY = ("blue_green", "canary")
 DECISIONS = ("pause", "promote", "abort")
 HIGHEST_PORT = 65535
+_SERIAL = re.compile(r"([1-9][0-9]?|100)%|[1-9][0-9]*")
 # As in the defaults of the role proxy.
 SLOT_DISTANCE = {"proxy_blue_port": 10000, "proxy_green_port": 20000}
 
@@ -125,7 +127,10 @@ def strategy_problems(values: Mapping[str, Any]) -> list[str]:
             "deploy_networks has aliases, by which other containers would reach a candidate that is not proven yet: "
             "leave them out, or use deploy_strategy: recreate"
         )
-    if not proxied and str(values.get("deploy_serial", "100%")) != "100%":
+    serial = str(values.get("deploy_serial", "100%"))
+    if not _SERIAL.fullmatch(serial):
+        problems.append(f"deploy_serial is {serial!r}: give a number of hosts from 1, or a share from 1% to 100%")
+    elif not proxied and serial != "100%":
         problems.append("deploy_serial needs a strategy with a proxy, blue_green or canary, to go back to")
     return problems
 

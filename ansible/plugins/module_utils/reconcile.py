@@ -164,6 +164,13 @@ def drain(engine: Engine, home: Path, fronts: Sequence[Described], container: De
     return finished
 
 
+def _busy(home: Path, found: Found, container: Described) -> bool:
+    """Whether a container has requests to finish, although it gets no new ones any more."""
+    if not container["running"] or container["slot"] not in labels.BEHIND_PROXY:
+        return False
+    return any(_sessions(proxy, container["slot"]) for proxy in front.proxies(home, list(found.fronts)))
+
+
 def _sessions(proxy: Proxy, slot: str) -> int:
     try:
         return proxy.sessions(slot)
@@ -183,8 +190,8 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
     for step in todo:
         name = str((step.container or {}).get("name"))
         if step.verb == "remove":
-            if found.routes and found.routes.weights.get((step.container or {}).get("slot", "")):
-                drain(engine, home, found.fronts, step.container or {}, drain_seconds)
+            if step.container and _busy(home, found, step.container):
+                drain(engine, home, found.fronts, step.container, drain_seconds)
             engine.remove(name)
         elif step.verb == "stop":
             engine.stop(name, 0)

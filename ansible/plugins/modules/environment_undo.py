@@ -9,7 +9,7 @@ short_description: Go back on a host that has been deployed to, because another 
 description:
   - Sends the traffic back to the standby, which the run O(run) replaced, and writes that to the ledger. A standby that
     has been stopped is started and has to be healthy first.
-  - Does nothing where O(run) is not what is live.
+  - Does nothing where O(run) is not what is live, or is the first release there.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment: slipway.core.environment
@@ -39,7 +39,7 @@ options:
     type: int
     default: 30
   warm_standby:
-    description: Seconds for which the release that is undone stays running.
+    description: Seconds for which the release that is undone stays running. With V(0) it is drained and stopped.
     type: int
     default: 600
   drain_timeout:
@@ -112,19 +112,31 @@ def start(engine: Engine, spare: dict[str, Any], previous: dict[str, Any], home:
         raise Impossible(verdict["msg"])
 
 
-def undo(params: dict[str, Any], home: Path) -> dict[str, Any] | None:
-    """Go back; returns the ledger's entry, None when the run is not what is live."""
+def retire(engine: Engine, home: Path, found: reconcile.Found, params: dict[str, Any]) -> None:
+    """Let what has been undone stay warm, or finish what it has begun and end."""
+    undone = reconcile.live_container(found.ours, found.live)
+    if undone and params["warm_standby"]:
+        unit = f"slipway-{home.name}-standby"
+        standby.keep_warm(engine, undone, unit, params["warm_standby"], params["drain_timeout"])
+    elif undone:
+        reconcile.drain(engine, home, found.fronts, undone, params["drain_timeout"])
+
+
+def undo(params: dict[str, Any], home: Path) -> tuple[dict[str, Any] | None, str]:
+    """Go back; returns the ledger's entry, None when there was nothing to go back on, and what happened."""
     path = home / environment.LEDGER
     entries = ledger.read(str(path))
     past = history.History(entries)
     live = past.live()
     if live is None or live.get("run") != params["run"]:
-        return None
+        return None, "it had not switched"
     engine = Engine()
     found = environment.find(engine, params, home, past)
     previous = past.before_live()
+    if previous is None:
+        return None, "it is the first release there"
     spare = reconcile.standby(found)
-    if previous is None or spare is None or spare["run"] != reconcile.container_run(previous):
+    if spare is None or spare["run"] != reconcile.container_run(previous):
         raise Impossible("the container of the release before it is gone")
     if not spare["running"]:
         start(engine, spare, previous, home, params["deadline"])
@@ -133,8 +145,7 @@ def undo(params: dict[str, Any], home: Path) -> dict[str, Any] | None:
     maintenance = bool(found.routes and found.routes.maintenance)
     fronts = list(found.fronts)
     front.route(home, fronts, Routes(all_to(spare["slot"]), maintenance=maintenance))
-    files = front.Front(home)
-    files.write_config(files.old_config())
+    front.Front(home).start_with(spare["slot"])
     fields = {
         **{name: previous.get(name) for name in CARRIED_OVER},
         "kind": "rollback",
@@ -147,12 +158,8 @@ def undo(params: dict[str, Any], home: Path) -> dict[str, Any] | None:
         "reason": params["reason"],
     }
     entry = ledger.append(str(path), "deployed", fields)
-    undone = reconcile.live_container(found.ours, live)
-    if undone:
-        standby.keep_warm(
-            engine, undone, f"slipway-{home.name}-standby", params["warm_standby"], params["drain_timeout"]
-        )
-    return entry
+    retire(engine, home, found, params)
+    return entry, f"{entry['version']} serves again on {entry['slot']}"
 
 
 def main() -> None:
@@ -179,7 +186,7 @@ def main() -> None:
             module.fail_json(msg=f"It could not be gone back on, because the lock is {attempt.explanation}.")
             return
         try:
-            entry = undo(params, home)
+            entry, story = undo(params, home)
         finally:
             lock.release(path, params["run"])
     except (
@@ -193,7 +200,6 @@ def main() -> None:
     ) as error:
         module.fail_json(msg=f"It could not be gone back on, run rollback.yml: {error}.")
         return
-    story = f"{entry['version']} serves again on {entry['slot']}" if entry else "it had not switched"
     module.exit_json(changed=entry is not None, entry=entry, story=story)
 
 

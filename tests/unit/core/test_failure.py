@@ -84,3 +84,82 @@ def test_a_failed_pull_says_that_nothing_was_touched():
 
 def test_trouble_with_putting_the_old_release_back_is_told_too():
     assert "failed too: port is taken" in failure.report(facts(aftermath="port is taken"))["text"]
+
+
+OPENED = {"live": LIVE, "run": {"id": "r"}}
+COMMITTED = {"entry": {"version": "1.0.42"}}
+FAILED = {"task": "Health | The candidate proves itself", "result": {"msg": "no"}}
+GIVEN_UP = {"task": "", "result": {"msg": "another host of this environment failed"}}
+
+
+def three(**one):
+    """The first of three hosts as it is given, the second failed, the third one is yet to come."""
+    variables = {"one": one, "two": {"__deploy_open": OPENED, "__deploy_cause": FAILED}, "three": {}}
+    earlier = one.pop("earlier", [])
+    return failure.fates(variables, ["one", "two", "three"], earlier)
+
+
+def became(hosts):
+    return [fate["became"] for fate in hosts]
+
+
+def test_what_became_of_each_host():
+    entry = {"item": "one", "entry": {"version": "1.0.41"}}
+    hosts = three(__deploy_open=OPENED, __deploy_committed=COMMITTED, earlier=[entry])
+    assert became(hosts) == [
+        "1.0.41 serves there again",
+        "1.0.41 serves there as before",
+        "not come to, and so not touched",
+    ]
+    assert [fate["failed"] for fate in hosts] == [False, True, False]
+    assert [fate["switched"] for fate in hosts] == [True, False, False]
+
+
+def test_a_host_of_the_same_batch_goes_back_by_itself():
+    back = {"__deploy_cause": GIVEN_UP, "__deploy_undone": {"entry": {"version": "1.0.41"}}}
+    assert became(three(__deploy_open=OPENED, __deploy_committed=COMMITTED, **back))[0] == "1.0.41 serves there again"
+
+
+def test_a_host_that_cannot_go_back_says_what_it_serves_and_why():
+    undone = {"failed": True, "msg": "It could not be gone back on, run rollback.yml: it is gone."}
+    hosts = three(__deploy_open=OPENED, __deploy_committed=COMMITTED, __deploy_undone=undone)
+    assert became(hosts)[0] == (
+        "1.0.42 serves there still, because it could not be gone back on, run rollback.yml: it is gone"
+    )
+
+
+def test_the_first_release_of_a_host_stays():
+    undone = {"entry": None, "story": "it is the first release there"}
+    hosts = three(__deploy_open={"live": None}, __deploy_committed=COMMITTED, __deploy_undone=undone)
+    assert became(hosts)[0] == "1.0.42 serves there still, because it is the first release there"
+
+
+def test_a_host_that_cannot_be_reached_was_not_touched():
+    hosts = failure.fates({"one": {"__deploy_open": {"unreachable": True}, "__deploy_cause": FAILED}}, ["one"], [])
+    assert became(hosts) == ["nothing was touched there"]
+
+
+def test_a_failure_lists_the_other_hosts():
+    hosts = three(__deploy_open=OPENED, __deploy_cause=GIVEN_UP)
+    text = failure.report(facts(host="two", hosts=hosts))["text"]
+    assert "1.0.42 was not deployed to staging on two: health:" in text
+    assert "other hosts: one: 1.0.41 serves there as before" in text
+    assert "three: not come to, and so not touched" in text
+
+
+def test_a_host_that_was_given_up_says_for_which_other_one():
+    hosts = three(__deploy_open=OPENED, __deploy_cause=GIVEN_UP)
+    report = failure.report(facts(host="one", task="", result=GIVEN_UP["result"], hosts=hosts))
+    assert report["text"] == "one was given up, because two failed: 1.0.41 serves there as before."
+    assert report["entry"]["reason"] == "two failed."
+
+
+def test_a_refusal_after_other_hosts_had_switched_tells_of_them():
+    refused = {"task": "Preflight | The disk has room", "result": {"msg": "No room."}, "container": {}}
+    earlier = [{"item": "one", "entry": {"version": "1.0.41"}}]
+    hosts = three(__deploy_open=OPENED, __deploy_committed=COMMITTED, earlier=earlier)
+    assert failure.report(facts(host="two", hosts=hosts, **refused))["text"].splitlines() == [
+        "No room.",
+        "  other hosts: one: 1.0.41 serves there again",
+        "               three: not come to, and so not touched",
+    ]

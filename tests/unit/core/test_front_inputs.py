@@ -41,6 +41,11 @@ def test_the_defaults_have_no_problem():
         ({"proxy_tls_certificate": "nonsense"}, "proxy_tls_certificate is no certificate with its private key in PEM"),
         ({"deploy_networks": [{"name": "n", "aliases": ["web"]}]}, "deploy_networks has aliases"),
         ({"deploy_strategy": "recreate", "deploy_serial": 1}, "deploy_serial needs a strategy with a proxy"),
+        ({"deploy_serial": 0}, "deploy_serial is '0': give a number of hosts from 1, or a share from 1% to 100%"),
+        ({"deploy_serial": "many"}, "deploy_serial is 'many': give a number of hosts"),
+        ({"deploy_serial": "0%"}, "deploy_serial is '0%': give a number of hosts"),
+        ({"deploy_serial": "150%"}, "deploy_serial is '150%': give a number of hosts"),
+        ({"deploy_serial": "[1, 2]"}, "deploy_serial is '[1, 2]': give a number of hosts"),
         ({"deploy_warm_standby": -1}, "deploy_warm_standby is -1, and has to be 0 or more"),
     ],
 )
