@@ -6,9 +6,11 @@ answers, streams and WebSockets.
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from bench.outcomes import summary
 from bench.stage import Stage
 from bench.traffic import run
 from tests.integration.application import Application
-from tests.integration.target import Target
+from tests.integration.target import STATE, Target
 
 PORT = 8085
 # A restart of HAProxy's own container refuses connections while it takes, which its row in bench.traffic shows.
@@ -39,6 +41,12 @@ def stage(target: Target, image: str) -> Iterator[Stage]:
     made.forget()
 
 
+def ledger(stage: Stage) -> list[dict[str, Any]]:
+    """The entries of the stage's ledger."""
+    content = Target(stage.lab).read(f"{STATE}/{stage.name}-staging/ledger.jsonl")
+    return [json.loads(line) for line in content.splitlines()]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_nobody_notices(stage: Stage, name: str, traffic_report: list[tuple[str, str]]) -> None:
     row = run(stage, CASES[name])
@@ -54,6 +62,8 @@ def test_a_canary_that_fails_requests_is_convicted_at_its_first_share(stage: Sta
     canary = Case("errors", deploy(bad, False, **CANARY), meanwhile=(bad,))
     row = run(stage, canary)
     assert "At 10 % of the traffic the candidate is bad: " in row.ended.output
+    evidence = ledger(stage)[-1]["evidence"]["traffic"]
+    assert evidence["weight"] == 10
     assert {outcome.trouble for outcome in row.failed} == {"status 500"}
     assert len(row.failed) < len(row.outcomes) / 20
     assert row.wrong == []

@@ -49,6 +49,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
             "answer": answer,
             "exit_code": None if container.get("running") else container.get("exit_code"),
             "logs": logs,
+            "traffic": facts["result"].get("evidence") or facts["result"].get("soak"),
         },
         "serving": serving,
     }
