@@ -69,7 +69,7 @@ from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import run_summary
+from ansible_collections.slipway.core.plugins.module_utils import failure, run_summary
 
 TOLD = ("story", "entry", "release", "live", "url", "probes")
 QUIET_ACTIONS = frozenset(
@@ -253,19 +253,12 @@ class CallbackModule(DefaultCallback):
             self._line(self._dump_results(shown), color=C.COLOR_ERROR)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        host, content = result.host.get_name(), result.result
-        for item in content.get("results") or []:
-            if item.get("unreachable"):
-                # A loop over other hosts, each of which its step was delegated to.
-                host, content = str(item.get("item", host)), item
-        reason = " ".join(str(content.get("msg", "")).split()).rpartition("ssh: ")[2].rstrip(".")
-        message = (
-            f"{host} cannot be reached over SSH, so nothing was changed on it from here on: {reason}. "
-            f"Check it with: ansible {host} -m ping"
-        )
-        self._emit(result, "unreachable", message)
+        told_here = not result.task.ignore_unreachable
+        message = failure.unreachable(result.result, result.host.get_name())
+        self._emit(result, "unreachable", message if told_here else "")
         self._say(result, "unreachable", C.COLOR_UNREACHABLE)
-        self._display.display(f"         ✗ {message}", color=C.COLOR_UNREACHABLE, stderr=self._bare)
+        if told_here:
+            self._display.display(f"         ✗ {message}", color=C.COLOR_UNREACHABLE, stderr=self._bare)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         """A loop is one step."""

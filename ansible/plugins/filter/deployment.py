@@ -16,4 +16,9 @@ class FilterModule:
     """Names the filters."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"bracketed": bracketed, "failure": failure.report, "fates": failure.fates}
+        return {
+            "bracketed": bracketed,
+            "failure": failure.report,
+            "fates": failure.fates,
+            "out_of_reach": failure.out_of_reach,
+        }

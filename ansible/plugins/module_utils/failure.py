@@ -18,6 +18,32 @@ def phase_of(task: str) -> str:
     return head.strip().lower() if bar else ""
 
 
+def unreachable(result: Mapping[str, Any], host: str) -> str:
+    """That a host cannot be reached over SSH, and the reason that SSH gave.
+
+    :param result: what Ansible says of a task that ran on ``host``, or of a loop over hosts that it was delegated to.
+    """
+    for item in result.get("results") or []:
+        if item.get("unreachable"):
+            host, result = str(item.get("item", host)), item
+    reason = " ".join(str(result.get("msg", "")).split()).rpartition("ssh: ")[2].rstrip(".")
+    return (
+        f"{host} cannot be reached over SSH, so nothing was changed on it from here on: {reason}. "
+        f"Check it with: ansible {host} -m ping"
+    )
+
+
+def out_of_reach(answers: Sequence[Mapping[str, Any]], host: str) -> dict[str, Any]:
+    """What failed, in the form of a task and its result, where a host was ``lost``; the last such task counts.
+
+    :param answers: what tasks of a host have registered.
+    """
+    gone = [answer for answer in answers if answer.get("unreachable")]
+    if not gone:
+        return {"lost": False}
+    return {"lost": True, "task": "", "result": {"msg": unreachable(gone[-1], host)}}
+
+
 def report(facts: dict[str, Any]) -> dict[str, Any]:
     """Put a failure in words.
 
@@ -31,7 +57,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
     phase = phase_of(facts["task"])
     hosts = facts.get("hosts") or []
     culprits = ", ".join(fate["host"] for fate in hosts if fate["failed"])
-    elsewhere = not facts["task"] and culprits
+    elsewhere = culprits and not next(fate["failed"] for fate in hosts if fate["host"] == facts["host"])
     reason = f"{culprits} failed." if elsewhere else redact.hide(_sentence(facts["result"]), secrets)
     container = facts["container"] or {}
     logs = [redact.hide(str(line), secrets)[:LOG_CHARACTERS] for line in container.get("logs") or []]
@@ -82,13 +108,16 @@ def fates(
 def _fate(host: str, known: Mapping[str, Any], gone_back: dict[str, Any] | None) -> dict[str, Any]:
     opened, cause = known.get("__deploy_open") or {}, known.get("__deploy_cause") or {}
     switched = (known.get("__deploy_committed") or {}).get("entry")
-    failed = bool(cause.get("task"))
+    lost = bool(cause.get("lost"))
+    failed = lost or bool(cause.get("task"))
     fate = {"host": host, "failed": failed, "switched": bool(switched)}
     if switched:
         return {**fate, "became": _way_back(switched["version"], gone_back or known.get("__deploy_undone") or {})}
     live = opened.get("live")
     if failed and "run" not in opened:
         return {**fate, "became": "nothing was touched there"}
+    if lost:
+        return {**fate, "became": "it cannot be reached any more, and what serves there is not known"}
     if live:
         return {**fate, "became": f"{live['version']} serves there as before"}
     return {**fate, "became": "nothing serves there, as before" if opened else "not come to, and so not touched"}

@@ -134,9 +134,28 @@ def test_the_first_release_of_a_host_stays():
     assert became(hosts)[0] == "1.0.42 serves there still, because it is the first release there"
 
 
-def test_a_host_that_cannot_be_reached_was_not_touched():
-    hosts = failure.fates({"one": {"__deploy_open": {"unreachable": True}, "__deploy_cause": FAILED}}, ["one"], [])
+def test_a_host_that_was_never_reached_was_not_touched():
+    answer = {"unreachable": True, "msg": "Failed to connect to the host via ssh: ssh: connect: Connection refused."}
+    cause = failure.out_of_reach([answer, {}], "one")
+    hosts = failure.fates({"one": {"__deploy_open": answer, "__deploy_cause": cause}}, ["one"], [])
+    assert [fate["failed"] for fate in hosts] == [True]
     assert became(hosts) == ["nothing was touched there"]
+    text = failure.report(facts(host="one", container={}, hosts=hosts, **cause))["text"]
+    assert text.startswith("one cannot be reached over SSH, so nothing was changed on it from here on: connect: ")
+
+
+def test_a_host_that_gets_lost_on_the_way_has_failed():
+    cause = failure.out_of_reach([{}, {"unreachable": True, "msg": "ssh: gone"}], "one")
+    variables = {"one": {"__deploy_open": OPENED, "__deploy_cause": cause}, "two": {"__deploy_cause": GIVEN_UP}}
+    hosts = failure.fates(variables, ["one", "two"], [])
+    assert [fate["failed"] for fate in hosts] == [True, False]
+    assert became(hosts)[0] == "it cannot be reached any more, and what serves there is not known"
+
+
+def test_a_host_of_another_environment_that_is_out_of_reach_is_named():
+    staging = {"unreachable": True, "results": [{"unreachable": True, "item": "staging-2", "msg": "ssh: refused"}]}
+    assert failure.out_of_reach([staging], "prod")["result"]["msg"].startswith("staging-2 cannot be reached over SSH")
+    assert failure.out_of_reach([{}, {"msg": "well"}], "prod") == {"lost": False}
 
 
 def test_a_failure_lists_the_other_hosts():
