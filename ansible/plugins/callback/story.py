@@ -263,9 +263,12 @@ class CallbackModule(DefaultCallback):
             f"{host} cannot be reached over SSH, so nothing was changed on it from here on: {reason}. "
             f"Check it with: ansible {host} -m ping"
         )
-        self._emit(result, "unreachable", message)
+        # Where that is ignored, whatever goes on has it to tell.
+        told_here = not result.task.ignore_unreachable
+        self._emit(result, "unreachable", message if told_here else "")
         self._say(result, "unreachable", C.COLOR_UNREACHABLE)
-        self._display.display(f"         ✗ {message}", color=C.COLOR_UNREACHABLE, stderr=self._bare)
+        if told_here:
+            self._display.display(f"         ✗ {message}", color=C.COLOR_UNREACHABLE, stderr=self._bare)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         """A loop is one step."""
