@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup environment demo test test-unit lint bench clean
+.PHONY: help setup environment demo test test-unit lint bench bench-traffic clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-11s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 setup: ## Install uv, the locked environment and, if it is missing and we are root, Docker Engine
 	@python3 -m tools.bootstrap
@@ -24,6 +24,9 @@ lint: environment ## Linters and type checks only
 
 bench: setup ## Measure a deployment, an unchanged one and a rollback
 	@.venv/bin/python -m bench
+
+bench-traffic: setup ## Change an environment in every way under load, and count the requests that fail
+	@.venv/bin/python -m bench.traffic
 
 clean: ## Remove the lab and everything else that these targets made, except installed packages
 	@python3 -m tools.clean

@@ -253,6 +253,7 @@ class CallbackModule(DefaultCallback):
             self._line(self._dump_results(shown), color=C.COLOR_ERROR)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
+        # Where that is ignored, whatever goes on has it to tell.
         told_here = not result.task.ignore_unreachable
         message = failure.unreachable(result.result, result.host.get_name())
         self._emit(result, "unreachable", message if told_here else "")

@@ -15,4 +15,5 @@ class FilterModule:
             "approval_request": tables.approval_request,
             "status_reports": tables.status_reports,
             "status_table": tables.status,
+            "status_trouble": tables.status_trouble,
         }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import redact
+from ansible_collections.slipway.core.plugins.module_utils import redact, verdict
 
 LOG_CHARACTERS = 180
 ANSWER_CHARACTERS = 300
 UNTOUCHED = "Nothing that serves was touched: mend this, then run the same command again."
+# How the name of the task ends that asks the public address from the controller.
+FROM_CONTROLLER = "from the controller"
+# What only modules return that judged the release itself: its health, or its answers.
+JUDGED = ("probes", "evidence", "body")
 BEFORE_THE_ATTEMPT = ("lock", "resolve", "gate", "preflight", "pull", "")
 
 
@@ -148,11 +152,32 @@ def _story(facts: dict[str, Any], entry: dict[str, Any], container: dict[str, An
         lines.append(f"  putting the old release back failed too: {facts['aftermath']}")
     lines.append(f"  serving now: {entry['serving']}")
     lines += _listed("other hosts:", others)
-    lines.append(
-        f"  next:        mend it and ship a new build (build.yml, then deploy.yml -e env={env}); "
-        "status.yml shows the history"
-    )
+    lines.append(f"  next:        {_next(facts)}; status.yml shows the history")
     return lines
+
+
+def _next(facts: dict[str, Any]) -> str:
+    """What helps: another build helps only where the release itself was found bad."""
+    result = facts["result"]
+    if facts["task"].endswith(FROM_CONTROLLER):
+        where = result.get("url") or "its public address"
+        return (
+            f"it is healthy on {facts['host']}, and not at {where} from here: check firewall, deploy_port and "
+            "deploy_public_url, and run the same command again"
+        )
+    if verdict.UNDECIDED in str(result.get("msg")):
+        return (
+            "send it more requests, or change deploy_canary_min_requests, deploy_canary_deadline or "
+            "deploy_canary_on_too_few, and run the same command again"
+        )
+    judged = any(name in result for name in JUDGED)
+    if judged and "exists" not in (facts["container"] or {}):
+        # No candidate was made: the live release is the one asked for.
+        return f"it is live: see its log on {facts['host']}, and go back with rollback.yml or ship a new build"
+    if judged:
+        way = "" if facts["env"] == "staging" else "staging and approve.yml, "
+        return f"mend it and ship a new build (build.yml, then {way}deploy.yml -e env={facts['env']})"
+    return "put that right, and run the same command again"
 
 
 def _serving(report_of: dict[str, Any]) -> str:

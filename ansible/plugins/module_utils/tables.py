@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.slipway.core.plugins.module_utils import labels
+
 ENVIRONMENTS = ("staging", "production")
 DIGEST_CHARACTERS = 19
+REMARK_CHARACTERS = 90
+HEADER = ["ENVIRONMENT", "HOST", "LIVE", "SLOT", "STANDBY", "DIGEST", "CONFIG", "SINCE (UTC)", "HEALTH", "LOCK"]
+# What went as it nearly always does goes without saying.
+USUAL_KIND = "deploy"
 # Where a deployment's evidence has probes of the health check.
 PROBED = ("candidate", "vm", "controller")
 
@@ -19,20 +25,31 @@ def _when(time: str) -> str:
     return time[:19].replace("T", " ")
 
 
+def shortened(text: str, characters: int = REMARK_CHARACTERS) -> str:
+    """A text on one line and no longer than this; what is cut off ends with a whole word and an ellipsis."""
+    line = " ".join(text.split())
+    if len(line) <= characters:
+        return line
+    whole = line[:characters].rpartition(" ")[0] or line[: characters - 1]
+    return whole.rstrip(" ,;:") + "…"
+
+
 def status_reports(groups: dict[str, list[str]], hostvars: Any) -> list[dict[str, Any]]:
-    """One mapping a host, staging first, as :func:`status` takes them."""
+    """One mapping a host, staging first, as :func:`status` and :func:`status_trouble` take them."""
     reports = []
     for environment in ENVIRONMENTS:
         for host in groups.get(environment) or []:
-            seen = hostvars[host].get("__status_report") or {}
-            health = hostvars[host].get("__status_health") or {}
+            seen = hostvars[host].get("__deploy_seen") or {}
+            health = hostvars[host].get("__deploy_health") or {}
+            read = "environment" in seen
+            error = _unreached(seen) if seen.get("unreachable") else hostvars[host].get("__status_error") or ""
             reports.append(
                 {
                     "environment": environment,
                     "host": host,
                     "health": _health(seen, health),
-                    "report": seen if "environment" in seen else None,
-                    "error": str(seen.get("msg", "")) if "environment" not in seen else "",
+                    "report": seen if read else None,
+                    "error": error if error or read else "it was not asked",
                 }
             )
     return reports
@@ -43,75 +60,136 @@ def _health(seen: dict[str, Any], health: dict[str, Any]) -> str:
         return "unreachable" if seen.get("unreachable") else "unreadable"
     if not seen["live"]:
         return "-"
-    return "healthy" if health.get("healthy") else "unhealthy"
+    if health.get("healthy"):
+        return "healthy"
+    # The page answers in the application's place.
+    return "maintenance" if seen["maintenance"] else "unhealthy"
+
+
+def _unreached(seen: dict[str, Any]) -> str:
+    """What ssh says, without what Ansible puts before it."""
+    reason = " ".join(str(seen.get("msg", "")).split()).rpartition("ssh: ")[2].rstrip(".")
+    return f"it cannot be reached over SSH: {reason}"
 
 
 def status(reports: list[dict[str, Any]]) -> str:
-    """Both environments, then the newest ledger entries of each.
+    """Both environments, what is wrong or waits with them, then the newest ledger entries of each.
 
-    :param reports: one mapping a host with ``host``, ``health`` and ``report``: what
+    :param reports: one mapping a host with ``environment``, ``host``, ``health``, ``error`` and ``report``: what
         M(slipway.core.environment_info) tells, or None when the host cannot be read.
     """
-    rows = []
+    lines = _rows(HEADER, [_row(item) for item in reports])
+    lines += [f"! {item['host']}: {remark}" for item in reports for remark in [*_wrong(item), *_waiting(item)]]
     for item in reports:
-        report = item["report"]
-        if report is None:
-            rows.append([item["environment"], item["host"], "-", "-", "-", "-", item["health"], "-"])
-            continue
-        live = report["live"] or {}
-        rows.append(
-            [
-                report["environment"],
-                item["host"],
-                live.get("version", "nothing yet"),
-                str(live.get("digest", "-"))[:DIGEST_CHARACTERS],
-                str(live.get("config", "-")),
-                _when(live.get("time", "-")),
-                item["health"],
-                "held" if report["lock"] else "free",
-            ]
-        )
-    header = ["ENVIRONMENT", "HOST", "LIVE", "DIGEST", "CONFIG", "SINCE (UTC)", "HEALTH", "LOCK"]
-    lines = _rows(header, rows)
-    for item in reports:
-        lines += _details(item)
+        lines += _history(item)
     return "\n".join(lines)
 
 
-def _details(item: dict[str, Any]) -> list[str]:
+def status_trouble(reports: list[dict[str, Any]]) -> str:
+    """What is wrong with hosts that cannot be read or have drifted, in one sentence; empty when nothing is."""
+    wrong = [
+        # Why it cannot be reached is told below the table.
+        f"{item['host']} is unreachable" if item["health"] == "unreachable" else f"{item['host']}: {remark}"
+        for item in reports
+        for remark in _wrong(item)
+    ]
+    return "; ".join(remark.rstrip(".") for remark in wrong) + "." if wrong else ""
+
+
+def _row(item: dict[str, Any]) -> list[str]:
     report = item["report"]
     if report is None:
-        return [f"! {item['host']}: {' '.join(item['error'].split())}"]
-    lines = [f"! {item['host']}: {sentence}" for sentence in report["drift"]]
+        return [item["environment"], item["host"], *["-"] * 6, item["health"], "-"]
+    live = report["live"] or {}
+    slot = (report["serving"] or {}).get("slot")
+    return [
+        report["environment"],
+        item["host"],
+        live.get("version", "nothing yet"),
+        slot if slot in labels.BEHIND_PROXY else "-",
+        _standby(report),
+        str(live.get("digest", "-"))[:DIGEST_CHARACTERS],
+        str(live.get("config", "-")),
+        _when(live.get("time", "-")),
+        item["health"],
+        "held" if report["lock"] else "free",
+    ]
+
+
+def _standby(report: dict[str, Any]) -> str:
+    spare, paused = report["standby"], report["paused"]
+    if (report["serving"] or {}).get("slot") == labels.PUBLIC:
+        return "-"
+    # A canary that waits may be the former standby; it is told apart from it below the table.
+    if not spare or (paused and paused.get("container_run") == spare["run"]):
+        return "-"
+    return f"{spare['version']} {'warm' if spare['running'] else 'stopped'}"
+
+
+def _wrong(item: dict[str, Any]) -> list[str]:
+    """Why a host is not as it should be, a clause each."""
+    drift = item["report"]["drift"] if item["report"] else []
+    return [" ".join(remark.split()) for remark in [item["error"], *drift] if remark]
+
+
+def _waiting(item: dict[str, Any]) -> list[str]:
+    """What somebody has to end sooner or later, a clause each."""
+    report, env = item["report"], item["environment"]
+    if report is None:
+        return []
+    found = []
     if report["lock"]:
-        lines.append(f"! {item['host']}: the lock is {report['lock']['explanation']}")
-    if not report["entries"]:
-        return lines
+        found.append(f"the lock is {report['lock']['explanation']}")
+    if report["maintenance"]:
+        found.append(f"everybody gets the maintenance page; it ends with: maintenance.yml -e env={env} -e state=off")
+    if report["paused"]:
+        paused = report["paused"]
+        found.append(
+            f"a canary of {paused['version']} waits since {_when(paused['time'])} UTC with {paused['weight']} % of the "
+            f"traffic; decide with: deploy.yml -e env={env} -e canary=promote, or abort"
+        )
+    return found
+
+
+def _history(item: dict[str, Any]) -> list[str]:
+    report = item["report"]
+    if report is None or not report["entries"]:
+        return []
     rows = [
         [
             str(entry["seq"]),
             _when(entry["time"]),
-            entry["event"] if entry.get("kind") != "rollback" else f"{entry['event']} (rollback)",
+            _event(entry),
             str(entry.get("version") or "-"),
             str(entry.get("actor") or entry.get("approved_by") or "-"),
-            _remark(entry),
+            shortened(_remark(entry)),
         ]
         for entry in report["entries"]
     ]
     title = f"\n{report['environment']} on {item['host']}, newest first"
-    return [*lines, title, *_rows(["SEQ", "TIME (UTC)", "EVENT", "VERSION", "BY", ""], rows)]
+    return [title, *_rows(["SEQ", "TIME (UTC)", "EVENT", "VERSION", "BY", ""], rows)]
+
+
+def _event(entry: dict[str, Any]) -> str:
+    kind = entry.get("state") if entry["event"] == "maintenance" else entry.get("kind")
+    return entry["event"] if kind in (None, USUAL_KIND) else f"{entry['event']} ({kind})"
 
 
 def _remark(entry: dict[str, Any]) -> str:
-    if entry["event"] == "failed":
-        return f"{entry.get('phase')}: {entry.get('reason')}"[:90]
-    if entry["event"] == "deployed":
+    event, reason = entry["event"], str(entry.get("reason") or "")
+    if event == "failed":
+        return f"{entry.get('phase')}: {reason}"
+    if event == "deployed":
         replaced = entry.get("replaced")
-        why = f": {entry['reason']}" if entry.get("reason") else ""
-        return (f"in {entry.get('duration')} s" + (f", replaced {replaced['version']}" if replaced else "") + why)[:90]
-    if entry["event"] == "approved":
+        # Going back because another host failed is part of a run that took its time elsewhere.
+        parts = [f"in {entry['duration']} s"] if entry.get("duration") is not None else []
+        parts += [f"replaced {replaced['version']}"] if replaced else []
+        return ": ".join(filter(None, [", ".join(parts), reason]))
+    if event == "approved":
         return f"until {_when(entry['expires'])}, via {entry.get('approved_via')}"
-    return ", ".join(entry.get("reconciled") or [])
+    if event == "paused":
+        return f"waits with {entry.get('weight')} % of the traffic"
+    return reason or ", ".join(entry.get("reconciled") or [])
 
 
 def approval_request(

@@ -43,6 +43,8 @@ class Outcome(Enum):
     PAUSE = "pause"
 
 
+# How the reason begins when a deadline decided, and not the requests.
+UNDECIDED = "it is undecided after"
 ON_TOO_FEW = {"promote": Outcome.GOOD, "abort": Outcome.BAD, "pause": Outcome.PAUSE}
 
 
@@ -217,7 +219,7 @@ def judge(candidate: Sample, live: Sample, policy: Policy, waited: float, looks:
     elif enough and not looks.slow:
         outcome, reason = Outcome.GOOD, f"nothing speaks against it: {counts}"
     elif waited >= policy.deadline:
-        outcome, reason = ON_TOO_FEW[policy.on_too_few], f"it is undecided after {waited:.0f} s: {counts}"
+        outcome, reason = ON_TOO_FEW[policy.on_too_few], f"{UNDECIDED} {waited:.0f} s: {counts}"
     else:
         outcome, reason = Outcome.WAIT, f"it is undecided yet: {counts}"
     return Verdict(outcome, reason, _evidence(candidate, live, policy, waited, looks), looks)

@@ -1,6 +1,10 @@
 """What a failed deployment says."""
 
-from ansible_collections.slipway.core.plugins.module_utils import failure
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.slipway.core.plugins.module_utils import failure, verdict
 
 LIVE = {"version": "1.0.41", "digest": "sha256:" + "a" * 64, "config": "0123456789abcdef"}
 
@@ -11,7 +15,7 @@ def facts(**changes):
         "kind": "deploy",
         "host": "myapp-staging",
         "task": "slipway.core.deploy : Health | The candidate proves itself",
-        "result": {"msg": "http://127.0.0.1:1/health is not healthy: its container exited with code 3"},
+        "result": {"msg": "http://127.0.0.1:1/health is not healthy: its container exited with code 3", "probes": []},
         "aftermath": "",
         "release": {"version": "1.0.42", "digest": "sha256:" + "b" * 64, "commit": "c"},
         "container": {
@@ -84,6 +88,73 @@ def test_a_failed_pull_says_that_nothing_was_touched():
 
 def test_trouble_with_putting_the_old_release_back_is_told_too():
     assert "failed too: port is taken" in failure.report(facts(aftermath="port is taken"))["text"]
+
+
+def next_of(**changes):
+    (line,) = [line for line in failure.report(facts(**changes))["text"].splitlines() if line.startswith("  next:")]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("task", "result"),
+    [
+        ("Health | The candidate proves itself", {"msg": "it exited", "probes": []}),
+        ("Canary | 5 % of the traffic", {"msg": "the candidate is bad", "evidence": {"weight": 5}}),
+        ("Cut-over | Send the traffic to the new slot", {"msg": "it fails more often", "probes": [], "soak": {}}),
+        ("Cut-over | Send the traffic to the new slot", {"msg": "not healthy just before the cut-over", "body": ""}),
+        ("Verify | The public port answers on the VM", {"msg": "status 500", "probes": []}),
+    ],
+)
+def test_a_release_that_is_bad_needs_a_new_build(task, result):
+    line = next_of(task=f"slipway.core.deploy : {task}", result=result)
+    assert "ship a new build (build.yml, then deploy.yml -e env=staging)" in line
+    assert "firewall" not in line
+
+
+def test_a_new_build_goes_to_production_by_way_of_staging():
+    assert "build.yml, then staging and approve.yml, deploy.yml -e env=production" in next_of(env="production")
+
+
+def test_a_release_that_only_the_controller_cannot_reach_needs_no_new_build():
+    line = next_of(
+        task="slipway.core.deploy : Verify | The public address answers from the controller",
+        result={"msg": "not healthy", "probes": [], "body": "", "url": "http://vm.example.com:8081"},
+    )
+    assert "healthy on myapp-staging, and not at http://vm.example.com:8081 from here" in line
+    assert "check firewall, deploy_port and deploy_public_url" in line
+    assert "build" not in line
+
+
+def test_a_canary_with_too_few_requests_needs_requests():
+    reason = f"At 5 % of the traffic the candidate is bad: {verdict.UNDECIDED} 600 s: 0 of 0 requests failed."
+    line = next_of(task="Canary | 5 % of the traffic", result={"msg": reason, "evidence": {"weight": 5}})
+    assert "send it more requests, or change deploy_canary_min_requests" in line
+    assert "build" not in line
+
+
+def test_a_live_release_that_is_unhealthy_can_be_gone_back_from():
+    line = next_of(
+        task="Health | The live release is the one asked for; nothing to do",
+        result={"msg": "status 500", "probes": []},
+        container={},
+    )
+    assert "see its log on myapp-staging, and go back with rollback.yml or ship a new build" in line
+
+
+@pytest.mark.parametrize(
+    "task", ["Front | Put it to work", "Cut-over | Hand the public port to the proxy", "Commit | Write the release"]
+)
+def test_what_has_nothing_to_do_with_the_release_needs_no_new_build(task):
+    line = next_of(task=f"slipway.core.deploy : {task}", result={"msg": "No space left on device."})
+    assert "put that right, and run the same command again" in line
+    assert "build" not in line
+
+
+def test_the_task_that_asks_from_the_controller_is_known_by_its_name():
+    file = Path(__file__).parents[3] / "ansible/roles/deploy/tasks/verify_public.yml"
+    (task,) = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert task["name"].endswith(failure.FROM_CONTROLLER)
+    assert task["delegate_to"] == "localhost"
 
 
 OPENED = {"live": LIVE, "run": {"id": "r"}}
