@@ -83,12 +83,14 @@ class Watch:
 
     :param params: the values of OPTIONS.
     :param gone: why the container cannot answer any more; empty while it runs.
+    :param proven: whether it was healthy a moment ago, so that there is nothing to wait for when it is not.
     :param disturbed: why the release is bad although its health check passes; asked while ``hold`` lasts.
     """
 
     params: dict[str, Any]
     gone: Callable[[], str] = lambda: ""
     disturbed: Callable[[], str] = lambda: ""
+    proven: bool = False
     _probes: list[dict[str, Any]] = field(default_factory=list)
     _body: str = ""
     _started: float = 0.0
@@ -102,14 +104,14 @@ class Watch:
         self._started = time.monotonic()
         passed = broken_smoke = 0
         while True:
-            was_healthy = passed > 0
+            was_healthy = passed > 0 or self.proven
             passed = 0 if self._ask(check["path"], health) else passed + 1
             elapsed = time.monotonic() - self._started
             if passed == 0:
                 gone = self.gone()
                 if gone:
                     return self._verdict(gone)
-                if hold and was_healthy:
+                if (hold or self.proven) and was_healthy:
                     return self._verdict("it was healthy and then was not")
             elif hold and self.disturbed():
                 return self._verdict(self.disturbed())

@@ -163,7 +163,10 @@ class CutOver:
         if not self.params["verify"]:
             return moved
         verdict = Watch(
-            self.params, gone=lambda: self.engine.ended(self.params["container"]), disturbed=watched.trouble
+            self.params,
+            gone=lambda: self.engine.ended(self.params["container"]),
+            disturbed=watched.trouble,
+            proven=True,
         ).run()
         if not verdict["healthy"]:
             front.route(self.home, fronts, previous)
