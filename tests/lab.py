@@ -38,7 +38,11 @@ class Lab:
     @classmethod
     def chosen(cls) -> Lab:
         """The instance that SLIPWAY_LAB names; without it, the one for tests."""
-        instance = os.environ.get("SLIPWAY_LAB", "test")
+        return cls.of(os.environ.get("SLIPWAY_LAB", "test"))
+
+    @classmethod
+    def of(cls, instance: str) -> Lab:
+        """The instance of this name."""
         found = settings("instance")["lab_instances"][instance]
         ports = {"staging": found["staging_port"], "production": found["production_port"]}
         vms = tuple(found.get("vms", ["vm"]))
