@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import faults, health, load, metrics, pages, requests, websocket
 from .config import Config
@@ -21,6 +22,8 @@ def create_app(config: Config | None = None, clock: Callable[[], float] = time.m
     """
     config = config or Config.from_environment(os.environ)
     app = Flask(__name__)
+    # One proxy is in front, which replaces what clients say of themselves: log and links tell of them, not of it.
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_port=1)
 
     measured = metrics.Metrics(config)
     requests.install(app, measured)

@@ -5,6 +5,7 @@ import logging
 import re
 
 import pytest
+from flask import request
 from web import create_app, logs
 from web.config import Config, Fault
 
@@ -43,6 +44,16 @@ def test_a_request_is_logged_without_its_query(app, caplog):
         "user_agent": "probe",
     }
     assert "hunter2" not in caplog.text
+
+
+def test_the_client_is_the_one_that_the_proxy_tells_of(app, caplog):
+    caplog.set_level(logging.INFO)
+    app.add_url_rule("/here", view_func=lambda: request.url)
+    # What comes before the last address may be the client's own invention.
+    forwarded = {"For": "1.2.3.4, 203.0.113.7", "Proto": "https", "Host": "example.com", "Port": "8443"}
+    headers = {f"X-Forwarded-{name}": value for name, value in forwarded.items()}
+    assert app.test_client().get("/here", headers=headers).text == "https://example.com:8443/here"
+    assert [record.fields["client"] for record in caplog.records] == ["203.0.113.7"]
 
 
 def test_a_stream_is_accounted_for_when_it_has_ended(app, caplog):
