@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import ssl
 import tempfile
@@ -89,6 +90,17 @@ def certificate_problems(values: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def network_problems(values: Mapping[str, Any]) -> list[str]:
+    """That a network whose proxies are trusted is none."""
+    found = []
+    for network in values.get("proxy_trusted_networks") or []:
+        try:
+            ipaddress.ip_network(str(network), strict=False)
+        except ValueError:
+            found.append(f"proxy_trusted_networks has {str(network)!r}: give networks as CIDR, such as 10.0.0.0/8")
+    return found
+
+
 def canary_problems(values: Mapping[str, Any]) -> list[str]:
     """That the steps of a canary do not rise from something to less than everything."""
     steps = values.get("deploy_canary_steps")
@@ -137,7 +149,8 @@ def strategy_problems(values: Mapping[str, Any]) -> list[str]:
 
 def problems(values: Mapping[str, Any]) -> list[str]:
     """A sentence for each value that cannot work."""
-    found = port_problems(values) + certificate_problems(values) + canary_problems(values) + strategy_problems(values)
+    checks = (port_problems, certificate_problems, network_problems, canary_problems, strategy_problems)
+    found = [problem for check in checks for problem in check(values)]
     for name in ("deploy_soak_seconds", "deploy_drain_timeout", "deploy_warm_standby", "deploy_canary_bake_seconds"):
         if name in values and int(values[name]) < 0:
             found.append(f"{name} is {values[name]}, and has to be 0 or more")

@@ -41,6 +41,7 @@ def test_the_defaults_have_no_problem():
         ({"proxy_tls_certificate": "nonsense"}, "proxy_tls_certificate is no certificate with its private key in PEM"),
         ({"deploy_networks": [{"name": "n", "aliases": ["web"]}]}, "deploy_networks has aliases"),
         ({"deploy_strategy": "recreate", "deploy_serial": 1}, "deploy_serial needs a strategy with a proxy"),
+        ({"proxy_trusted_networks": ["10.0.0.0/8", "load balancer"]}, "proxy_trusted_networks has 'load balancer'"),
         ({"deploy_serial": 0}, "deploy_serial is '0': give a number of hosts from 1, or a share from 1% to 100%"),
         ({"deploy_serial": "many"}, "deploy_serial is 'many': give a number of hosts"),
         ({"deploy_serial": "0%"}, "deploy_serial is '0%': give a number of hosts"),
