@@ -94,6 +94,11 @@ class Front:
         else:
             self.staged_path.unlink(missing_ok=True)
 
+    def forget_certificate(self) -> None:
+        """Remove the certificate and its key once HAProxy's next start does not need them any more."""
+        if self.certificate_path.name not in self.config():
+            self.certificate_path.unlink(missing_ok=True)
+
     def prepare(self, certificate: str) -> None:
         """Make the folder, the word and the certificate.
 
@@ -102,9 +107,7 @@ class Front:
         self.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.bypass():
             ledger.write_durably(str(self.bypass_path), secrets.token_hex(BYPASS_BYTES).encode("ascii") + b"\n")
-        if not certificate:
-            self.certificate_path.unlink(missing_ok=True)
-        elif certificate != _text(self.certificate_path):
+        if certificate and certificate != _text(self.certificate_path):
             ledger.write_durably(str(self.certificate_path), certificate.encode("utf-8"))
 
 

@@ -47,3 +47,15 @@ def test_without_a_configuration_there_is_nothing_to_change(tmp_path: Path) -> N
 
 def test_the_ports_that_are_opened(front: Front) -> None:
     assert front.ports() == {8081}
+
+
+def test_a_certificate_stays_as_long_as_the_proxy_would_start_with_it(front: Front) -> None:
+    secured = CONFIG.replace(":8081", ":8081 ssl crt /etc/slipway/tls.pem")
+    front.prepare("certificate and key")
+    front.write_config(secured)
+    front.prepare("")
+    front.forget_certificate()
+    assert front.certificate_path.read_text() == "certificate and key"
+    front.write_config(CONFIG)
+    front.forget_certificate()
+    assert not front.certificate_path.exists()
