@@ -25,6 +25,7 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import FULL, 
 BYPASS_BYTES = 16
 START_SECONDS = 10.0
 # A server's line in the configuration that the role proxy renders, up to its share of the traffic.
+_PAGE = re.compile(r"^(\s+server switch \S+)( disabled)?$", re.MULTILINE)
 _SHARE = re.compile(r"^(\s+server (\w+) \S+ weight )(\d+)$", re.MULTILINE)
 
 
@@ -62,6 +63,10 @@ class Front:
             return f"{line[1]}{FULL if line[2] == slot else 0}"
 
         return self.write_config(_SHARE.sub(share, self.config()))
+
+    def with_page(self, shown: bool) -> str:
+        """The configuration with which HAProxy starts with the maintenance page, or without it."""
+        return _PAGE.sub(rf"\1{'' if shown else ' disabled'}", self.config())
 
     def ports(self) -> set[int]:
         """The ports that its configuration opens."""

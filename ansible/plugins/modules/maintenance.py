@@ -18,10 +18,6 @@ options:
     type: str
     choices: ["on", "off"]
     required: true
-  config:
-    description: The rendered configuration that says the same.
-    type: str
-    required: true
 attributes:
   check_mode:
     support: full
@@ -38,7 +34,6 @@ EXAMPLES = r"""
     app: myapp
     environment: production
     state: "on"
-    config: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"
 """
 
 RETURN = r""" # """
@@ -56,7 +51,6 @@ def main() -> None:
         argument_spec={
             **environment.OPTIONS,
             "state": {"type": "str", "choices": ["on", "off"], "required": True},
-            "config": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
@@ -64,8 +58,8 @@ def main() -> None:
     home = environment.home(params["directory"], params["app"], params["environment"])
     files = front.Front(home)
     path = str(files.config_path)
-    diff = {"before": files.config(), "after": params["config"], "before_header": path, "after_header": path}
     shown = params["state"] == "on"
+    diff = {"before": files.config(), "after": files.with_page(shown), "before_header": path, "after_header": path}
     try:
         fronts = front.containers(Engine(), params["app"], params["environment"])
         now = front.routes(home, fronts)
@@ -75,7 +69,8 @@ def main() -> None:
         changed = now.maintenance is not shown
         if changed and not module.check_mode:
             front.route(home, fronts, replace(now, maintenance=shown))
-            files.write_config(params["config"])
+            # Nothing but the page: what else group_vars have changed needs a reload, which is a deployment's.
+            files.write_config(diff["after"])
     except (EngineError, ProxyError, OSError) as error:
         module.fail_json(msg=environment.explain(error))
         return

@@ -15,6 +15,9 @@ backend app
 
 backend candidate
     server blue 127.0.0.1:18081 disabled
+
+backend maintenance
+    server switch 127.0.0.1:1 disabled
 """
 
 
@@ -59,3 +62,11 @@ def test_a_certificate_stays_as_long_as_the_proxy_would_start_with_it(front: Fro
     front.write_config(CONFIG)
     front.forget_certificate()
     assert not front.certificate_path.exists()
+
+
+def test_the_maintenance_page_is_shown_from_the_start_or_not(front: Front) -> None:
+    shown = front.with_page(True)
+    assert shown == CONFIG.replace("127.0.0.1:1 disabled", "127.0.0.1:1")
+    front.write_config(shown)
+    assert front.with_page(True) == shown
+    assert front.with_page(False) == CONFIG
