@@ -11,6 +11,8 @@ from typing import Any, Mapping, Sequence
 DEFAULT_STRATEGY = "blue_green"
 DEFAULT_PORT = 8080
 BEHIND_PROXY = ("blue_green", "canary")
+# As in the defaults of the role deploy.
+DEFAULT_BAKE, DEFAULT_DEADLINE = 60, 600
 DECISIONS = ("pause", "promote", "abort")
 HIGHEST_PORT = 65535
 _SERIAL = re.compile(r"([1-9][0-9]?|100)%|[1-9][0-9]*")
@@ -114,6 +116,18 @@ def canary_problems(values: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def canary_time_problems(values: Mapping[str, Any]) -> list[str]:
+    """That the times and numbers of a canary's step contradict each other."""
+    bake = int(values.get("deploy_canary_bake_seconds", DEFAULT_BAKE))
+    deadline = int(values.get("deploy_canary_deadline", DEFAULT_DEADLINE))
+    found = []
+    if deadline < max(1, bake):
+        found.append(f"deploy_canary_deadline is {deadline} s, and each share lasts {bake} s at least: make it longer")
+    if int(values.get("deploy_canary_min_requests", 1)) < 1:
+        found.append("deploy_canary_min_requests has to be at least 1, since no verdict rests on nothing")
+    return found
+
+
 def decision_problems(canary: str, weight: Any, values: Mapping[str, Any]) -> list[str]:
     """Why ``-e canary=…`` cannot be followed."""
     strategy = values.get("deploy_strategy", DEFAULT_STRATEGY)
@@ -149,7 +163,14 @@ def strategy_problems(values: Mapping[str, Any]) -> list[str]:
 
 def problems(values: Mapping[str, Any]) -> list[str]:
     """A sentence for each value that cannot work."""
-    checks = (port_problems, certificate_problems, network_problems, canary_problems, strategy_problems)
+    checks = (
+        port_problems,
+        certificate_problems,
+        network_problems,
+        canary_problems,
+        canary_time_problems,
+        strategy_problems,
+    )
     found = [problem for check in checks for problem in check(values)]
     for name in ("deploy_soak_seconds", "deploy_drain_timeout", "deploy_warm_standby", "deploy_canary_bake_seconds"):
         if name in values and int(values[name]) < 0:

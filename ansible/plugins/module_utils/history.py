@@ -121,7 +121,7 @@ class History:
             self._deployed.append(entry)
         elif event == "approved":
             self._approved.append(entry)
-        if event in ("deployed", "failed") and type(approval) is int and approval < entry["seq"]:
+        if event in ("deployed", "failed", "paused") and type(approval) is int and approval < entry["seq"]:
             self._used.setdefault(approval, entry["seq"])
 
     def live(self) -> Entry | None:
@@ -137,7 +137,9 @@ class History:
         for entry in reversed(self._entries):
             if entry["event"] == "paused":
                 return entry
-            if entry["event"] in ("deployed", "failed", "aborted"):
+            # What a run has reconciled on its way is no decision on the canary.
+            given_up = entry["event"] == "aborted" and not entry.get("reconciled")
+            if given_up or entry["event"] in ("deployed", "failed"):
                 return None
         return None
 
@@ -199,8 +201,8 @@ class History:
     def approval_for(self, digest: str, now: datetime, environment: str | None = None) -> Approval:
         """Return the approval of a digest that may be used now, or the nearest reason why there is none.
 
-        An approval is used up by a later ``deployed`` or ``failed`` entry whose ``approval`` is its seq, and
-        expires at its ``expires``. With ``environment``, approvals for another environment do not count.
+        An approval is used up by a later ``deployed``, ``failed`` or ``paused`` entry whose ``approval`` is its seq,
+        and expires at its ``expires``. With ``environment``, approvals for another environment do not count.
 
         Raises ValueError if ``now`` has no time zone.
         """

@@ -14,7 +14,13 @@ from typing import Any, Iterable
 Event = dict[str, Any]
 
 SHORTEST_PHASE_SECONDS = 0.05
-OUTCOMES = {"deployed": "serves", "approved": "is approved for", "failed": "was not brought to"}
+OUTCOMES = {
+    "deployed": "serves",
+    "approved": "is approved for",
+    "failed": "was not brought to",
+    "paused": "waits for a person in",
+    "aborted": "was given up in",
+}
 
 
 def markdown(verb: str, events: list[Event], seconds: float, failed: bool) -> str:

@@ -86,11 +86,15 @@ def status(reports: list[dict[str, Any]]) -> str:
 
 
 def status_trouble(reports: list[dict[str, Any]]) -> str:
-    """What is wrong with hosts that cannot be read or have drifted, in one sentence; empty when nothing is."""
+    """What is wrong with hosts that cannot be read or have drifted, in one sentence; empty when nothing is.
+
+    While a run holds the lock, what it is at work on looks like drift and is none yet.
+    """
     wrong = [
         # Why it cannot be reached is told below the table.
         f"{item['host']} is unreachable" if item["health"] == "unreachable" else f"{item['host']}: {remark}"
         for item in reports
+        if not (item["report"] and item["report"]["lock"])
         for remark in _wrong(item)
     ]
     return "; ".join(remark.rstrip(".") for remark in wrong) + "." if wrong else ""

@@ -37,6 +37,8 @@ def test_the_defaults_have_no_problem():
         ({"deploy_canary_steps": []}, "deploy_canary_steps is []: give shares"),
         ({"deploy_canary_steps": [50, 25]}, "each share has to be larger than the one before it"),
         ({"deploy_canary_steps": [5, 5]}, "each share has to be larger than the one before it"),
+        ({"deploy_canary_deadline": 59}, "deploy_canary_deadline is 59 s, and each share lasts 60 s at least"),
+        ({"deploy_canary_min_requests": 0}, "deploy_canary_min_requests has to be at least 1"),
         ({"proxy_redirect_port": 80}, "proxy_redirect_port sends people to HTTPS, and proxy_tls_certificate is empty"),
         ({"proxy_tls_certificate": "nonsense"}, "proxy_tls_certificate is no certificate with its private key in PEM"),
         ({"deploy_networks": [{"name": "n", "aliases": ["web"]}]}, "deploy_networks has aliases"),

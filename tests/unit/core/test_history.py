@@ -358,3 +358,14 @@ def test_negative_counts_are_refused() -> None:
         history().recent(-1)
     with pytest.raises(ValueError, match="cannot keep -1 releases"):
         history().protected(-1)
+
+
+def test_a_canary_waits_until_somebody_decides() -> None:
+    paused = {**deployed(2), "event": "paused", "container_run": "run-2"}
+    tidied = {"event": "aborted", "run": "run-3", "reconciled": ["traffic goes to blue 95 %, green 5 %"]}
+    given_up = {"event": "aborted", "run": "run-4", "version": "1.0.2"}
+    assert history(deployed(1)).paused() is None
+    for waiting in (history(deployed(1), paused), history(deployed(1), paused, tidied)):
+        assert (waiting.paused() or {})["version"] == "1.0.2"
+    for decision in (given_up, deployed(2), failed(2)):
+        assert history(deployed(1), paused, decision).paused() is None

@@ -107,6 +107,10 @@ def test_nothing_is_wrong_while_something_only_waits() -> None:
     assert tables.status_trouble([waiting]) == ""
 
 
+def test_drift_while_a_run_holds_the_lock_is_no_trouble_yet() -> None:
+    assert tables.status_trouble([item(drift=[GONE], lock={"explanation": "held by alice"})]) == ""
+
+
 def test_trouble_is_one_sentence_that_names_each_host() -> None:
     lost = {"environment": "production", "host": "two", "health": "unreachable", "error": "no route", "report": None}
     assert tables.status_trouble([item(drift=[GONE]), lost]) == f"one: {GONE}; two is unreachable."
