@@ -99,6 +99,14 @@ def broken(fault: str) -> Case:
     return Case(f"broken: {fault}", deploy(build(fault), False, deploy_health_deadline=4, deploy_env=SLOW))
 
 
+def on_several_hosts() -> list[Case]:
+    """Every case with the three hosts of the lab's instance trio."""
+    # The fault is in a variable, so that the second host alone has it; the first one has been verified by then.
+    sick = {"APP_FAULT": "{{ 'unhealthy' if inventory_hostname == 'myapp-staging-2' else '' }}"}
+    rolling: dict[str, Any] = {"deploy_serial": 1, "deploy_health_deadline": 4, "deploy_env": sick}
+    return [Case("three hosts, second fails", deploy(NEW, False, **rolling), meanwhile=(NEW,))]
+
+
 def cases() -> list[Case]:
     """Every case with one host, in the order of the table."""
     late: dict[str, Any] = {"deploy_env": {"APP_FAULT_SECONDS": "6"}, "deploy_soak_seconds": 20}

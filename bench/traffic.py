@@ -1,19 +1,22 @@
 """Requests of all kinds while an environment is changed: ``python -m bench.traffic [case …]``.
 
-Runs on the lab instance that SLIPWAY_LAB names (test), prints one row for each case, and ends with 1 when a request
-failed that should not have.
+Runs on the lab instance that SLIPWAY_LAB names (test), and brings up trio for cases with several hosts; prints one row
+for each case, and ends with 1 when a request failed that should not have.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bench.__main__ import bring_up, machine
-from bench.cases import Case, cases
+from bench.__main__ import bring_up, machine, take_down
+from bench.cases import Case, cases, on_several_hosts
+from bench.generator import Plan
 from bench.load import Load
 from bench.outcomes import Expectation, Outcome, failed, judge, latency, longest_gap
 from bench.stage import Ended, Stage
@@ -23,6 +26,7 @@ from tests.releases import version
 NAME = "traffic"
 BEFORE_SECONDS = 4.0
 AFTER_SECONDS = 2.0
+SEVERAL = "trio"
 FOREVER = 1e12
 HEADER = (
     f"{'case':<26} {'requests':>8} {'failed':>6} {'wrong':>6} {'slowest':>9} {'p99 during':>11} {'p99 before':>11} "
@@ -34,13 +38,18 @@ HEADER = (
 class Row:
     """What became of the requests of one case.
 
-    :param outcomes: judged.
+    :param hosts: the outcomes of each host, judged.
     :param ended: how the verb ended.
     """
 
     name: str
-    outcomes: list[Outcome]
+    hosts: Sequence[list[Outcome]]
     ended: Ended
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """Those of all hosts."""
+        return [outcome for outcomes in self.hosts for outcome in outcomes]
 
     @property
     def failed(self) -> list[Outcome]:
@@ -56,7 +65,7 @@ class Row:
         during = latency(self.outcomes, self.ended.began, self.ended.ended)
         before = latency(self.outcomes, self.ended.began - BEFORE_SECONDS, self.ended.began)
         slowest = latency(self.outcomes).slowest
-        gap = longest_gap(self.outcomes, self.ended.began, self.ended.ended)
+        gap = max(longest_gap(outcomes, self.ended.began, self.ended.ended) for outcomes in self.hosts)
         line = (
             f"{self.name:<26} {len(self.outcomes):>8} {len(self.failed):>6} {len(self.wrong):>6} "
             f"{slowest * 1000:>6.0f} ms {during.p99 * 1000:>8.1f} ms {before.p99 * 1000:>8.1f} ms "
@@ -92,35 +101,58 @@ def without_intended(case: Case, ended: Ended, outcomes: list[Outcome]) -> list[
 def run(stage: Stage, case: Case) -> Row:
     """Arrange the case's state, and do what it is about under load."""
     case.arrange(stage)
-    with Load(stage.url()) as load:
+    with contextlib.ExitStack() as stack:
+        loads = [stack.enter_context(load) for load in loads_of(stage)]
         time.sleep(BEFORE_SECONDS)
         ended = case.act(stage)
         time.sleep(AFTER_SECONDS)
-    outcomes = without_intended(case, ended, load.outcomes())
-    return Row(case.name, judge(outcomes, expectations(case, ended)), ended)
+    seen = (without_intended(case, ended, load.outcomes()) for load in loads)
+    return Row(case.name, [judge(outcomes, expectations(case, ended)) for outcomes in seen], ended)
+
+
+def loads_of(stage: Stage) -> Iterator[Load]:
+    """One load on each host, which share what one host gets alone; each has at least one request of every kind."""
+    number, whole = len(stage.lab.vms), Plan()
+    shared = {name: max(1, getattr(whole, name) // number) for name in ("slow", "websockets", "streams")}
+    for vm in stage.lab.vms:
+        yield Load(stage.url(vm), whole.rate / number, plan=replace(whole, **shared))
+
+
+def rows(instance: Lab, chosen: Sequence[Case]) -> Iterator[Row]:
+    """Run cases on a lab instance, and print the row of each."""
+    bring_up(instance)
+    stage = Stage(instance, NAME, {"deploy_soak_seconds": 3})
+    stage.forget()
+    print(f"\n200 requests/s, 5 slow ones, 2 WebSockets and 1 stream at a time; {machine()}\n\n{HEADER}", flush=True)
+    try:
+        for case in chosen:
+            row = run(stage, case)
+            print(row, flush=True)
+            yield row
+    finally:
+        stage.forget()
 
 
 def main() -> int:
     """Run the cases and print their rows; returns the exit code."""
-    known = cases()
+    single, several = cases(), on_several_hosts()
+    known = [*single, *several]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="case", help=f"those to run: {', '.join(it.name for it in known)}")
     wanted = parser.parse_args().names
-    chosen = [case for case in known if not wanted or case.name in wanted]
-    lab = Lab.chosen()
-    bring_up(lab)
-    stage = Stage(lab, NAME, {"deploy_soak_seconds": 3})
-    stage.forget()
-    print(f"\n200 requests/s, 5 slow ones, 2 WebSockets and 1 stream at a time; {machine()}\n\n{HEADER}", flush=True)
-    rows = []
-    try:
-        for case in chosen:
-            rows.append(run(stage, case))
-            print(rows[-1], flush=True)
-    finally:
-        stage.forget()
+    done: list[Row] = []
+    for of_one_kind in (single, several):
+        chosen = [case for case in of_one_kind if not wanted or case.name in wanted]
+        if not chosen:
+            continue
+        lab = Lab.of(SEVERAL) if of_one_kind is several else Lab.chosen()
+        try:
+            done += rows(lab, chosen)
+        finally:
+            if of_one_kind is several:
+                take_down(lab)
     print(f"\nAfter: {machine()}")
-    return int(any(row.failed or row.wrong for row in rows))
+    return int(any(row.failed or row.wrong for row in done))
 
 
 if __name__ == "__main__":
