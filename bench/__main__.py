@@ -144,10 +144,14 @@ def main() -> int:
     """Measure and print; returns the exit code."""
     parser = argparse.ArgumentParser(description="Measure deployments and rollbacks.")
     parser.add_argument("--runs", type=int, default=5, help="runs of each, at least 1 (default 5)")
-    rounds = max(1, parser.parse_args().runs)
+    parser.add_argument("--hosts", type=int, choices=(1, 3), help="only the rows of this many hosts")
+    arguments = parser.parse_args()
+    rounds = max(1, arguments.runs)
     os.environ.pop("SLIPWAY_LAB", None)
     print("", *HOW, f"\n{rounds} runs each. Before: {machine()}", sep="\n", flush=True)
-    for instance, cases in (("test", one_host), ("trio", three_hosts)):
+    for instance, hosts, cases in (("test", 1, one_host), ("trio", 3, three_hosts)):
+        if arguments.hosts not in (None, hosts):
+            continue
         os.environ["SLIPWAY_LAB"] = instance
         lab = Lab.chosen()
         bring_up(lab)
