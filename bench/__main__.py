@@ -109,7 +109,7 @@ def one_host(stage: Stage, rounds: int) -> Iterator[Row]:
         return measure(stage, "deploy", version(NEW), version=version(NEW))
 
     def back() -> Measurement:
-        return measure(stage, "rollback", version(OLD))
+        return measure(stage, "rollback", version(OLD), version=version(OLD))
 
     yield (
         "deploy, nothing changed",
