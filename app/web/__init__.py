@@ -23,7 +23,7 @@ def create_app(config: Config | None = None, clock: Callable[[], float] = time.m
     config = config or Config.from_environment(os.environ)
     app = Flask(__name__)
     # One proxy is in front, which replaces what clients say of themselves: log and links tell of them, not of it.
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_port=1)
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_port=1)  # type: ignore[method-assign]
 
     measured = metrics.Metrics(config)
     requests.install(app, measured)
