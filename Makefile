@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup environment demo test test-unit lint bench bench-traffic clean
+.PHONY: help setup environment demo test test-unit lint bench bench-traffic bench-proxy clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -22,11 +22,14 @@ test-unit: environment ## Unit tests only
 lint: environment ## Linters and type checks only
 	@.venv/bin/python -m tools.check lint
 
-bench: setup ## Measure a deployment, an unchanged one and a rollback
+bench: setup ## Measure deployments and rollbacks, on one host and on three
 	@.venv/bin/python -m bench
 
 bench-traffic: setup ## Change an environment in every way under load, and count the requests that fail
 	@.venv/bin/python -m bench.traffic
+
+bench-proxy: setup ## Measure what HAProxy costs beside the application's own port
+	@.venv/bin/python -m bench.proxy
 
 clean: ## Remove the lab and everything else that these targets made, except installed packages
 	@python3 -m tools.clean
