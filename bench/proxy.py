@@ -37,7 +37,8 @@ NGINX = {
     "deploy_version_source": "none",
     "deploy_soak_seconds": 0,
 }
-WRK = "slipway-bench/wrk"
+# Named as the lab's images are, so that they are removed together.
+WRK = "slipway-lab/wrk"
 RECIPE = "FROM {base}\nRUN apt-get update && apt-get install --yes --no-install-recommends wrk\n"
 # A connection that is closed keeps its port for a minute, and a few seconds of wrk use all ports there are.
 TIME_WAITS, FEW = "/proc/sys/net/ipv4/tcp_max_tw_buckets", "1000"

@@ -93,6 +93,8 @@ def test_version_is_three_numbers(application: Application, verb: str, version: 
         ({"deploy_user": "", "deploy_secrets": {"a": "b"}}, r"deploy_secrets needs deploy_user as uid:gid"),
         ({"deploy_memory": "lots"}, r"deploy_memory is 'lots': give a number and a unit"),
         ({"deploy_secrets": {"a/b": "x"}}, r"deploy_secrets has 'a/b': a file's name has no slash"),
+        ({"deploy_serial": 0}, r"deploy_serial is '0': give a number of hosts from 1, or a share from 1% to 100%"),
+        ({"deploy_serial": "many"}, r"deploy_serial is 'many': give a number of hosts"),
         ({"deploy_bind": "eth0"}, r"deploy_bind is 'eth0': give an address"),
         ({"deploy_strategy": "wishful"}, r"deploy_strategy is 'wishful', and has to be one of blue_green, canary"),
     ],
