@@ -144,12 +144,6 @@ def longest_pause(outcomes: Iterable[Outcome]) -> float:
     return max((later - earlier for earlier, later in pairwise(sorted(o.sent for o in fast(outcomes)))), default=0.0)
 
 
-def first_answer(outcomes: Iterable[Outcome], version: str, after: float = -math.inf) -> float | None:
-    """When ``version`` first answered a fast request after that time, in seconds since the epoch; None if never."""
-    answers = (o.done for o in fast(outcomes) if o.version == version and not o.trouble and o.done >= after)
-    return min(answers, default=None)
-
-
 def wrong_versions(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Those of judged outcomes that a version answered which was not allowed."""
     return [outcome for outcome in outcomes if outcome.trouble.startswith("version ")]

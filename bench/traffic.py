@@ -18,7 +18,7 @@ from bench.__main__ import bring_up, machine, take_down
 from bench.cases import Case, cases, on_several_hosts
 from bench.generator import Plan
 from bench.load import Load
-from bench.outcomes import Expectation, Outcome, failed, judge, latency, longest_gap
+from bench.outcomes import Expectation, Outcome, failed, judge, latency, longest_gap, wrong_versions
 from bench.stage import Ended, Stage
 from tests.lab import Lab
 from tests.releases import version
@@ -54,12 +54,12 @@ class Row:
     @property
     def failed(self) -> list[Outcome]:
         """Those that failed, without answers of a version that should not have answered."""
-        return [outcome for outcome in failed(self.outcomes) if not outcome.trouble.startswith("version ")]
+        return [outcome for outcome in failed(self.outcomes) if outcome not in self.wrong]
 
     @property
     def wrong(self) -> list[Outcome]:
         """Those that a version answered which should not have."""
-        return [outcome for outcome in failed(self.outcomes) if outcome.trouble.startswith("version ")]
+        return wrong_versions(self.outcomes)
 
     def __str__(self) -> str:
         during = latency(self.outcomes, self.ended.began, self.ended.ended)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
+from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch, result
 
 
 class ActionModule(ActionBase):
@@ -22,4 +22,4 @@ class ActionModule(ActionBase):
         spec = {**OPTIONS, "tolerate": {"type": "bool", "default": False}}
         _, params = self.validate_argument_spec(argument_spec=spec)
         verdict = Watch({name: params.get(name) for name in OPTIONS}).run()
-        return {"changed": False, "failed": not verdict["healthy"] and not params["tolerate"], **verdict}
+        return result(verdict, params["tolerate"])

@@ -123,10 +123,10 @@ class ActionModule(ActionBase):
         hostvars, groups = variables["hostvars"], variables["groups"]
         first = hostvars[groups[args["env"]][0]]
         problems = front_inputs.decision_problems(args["canary"], args["canary_weight"], first)
-        environments = []
         if set(load_extra_vars(DataLoader())) & set(PORT_VARIABLES):
             # A port of the command line would seem to be that of every environment.
             return problems
+        environments = []
         for name in inputs.ENVIRONMENTS:
             for host in groups.get(name) or []:
                 values = hostvars[host]

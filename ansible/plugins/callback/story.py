@@ -69,7 +69,7 @@ from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import failure, run_summary
+from ansible_collections.slipway.core.plugins.module_utils import fates, run_summary
 
 TOLD = ("story", "entry", "release", "live", "url", "probes")
 QUIET_ACTIONS = frozenset(
@@ -255,7 +255,7 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_unreachable(self, result: Any) -> None:
         # Where that is ignored, whatever goes on has it to tell.
         told_here = not result.task.ignore_unreachable
-        message = failure.unreachable(result.result, result.host.get_name())
+        message = fates.unreachable(result.result, result.host.get_name())
         self._emit(result, "unreachable", message if told_here else "")
         self._say(result, "unreachable", C.COLOR_UNREACHABLE)
         if told_here:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.slipway.core.plugins.module_utils import failure
+from ansible_collections.slipway.core.plugins.module_utils import failure, fates
 
 
 def bracketed(address: str) -> str:
@@ -19,6 +19,6 @@ class FilterModule:
         return {
             "bracketed": bracketed,
             "failure": failure.report,
-            "fates": failure.fates,
-            "out_of_reach": failure.out_of_reach,
+            "fates": fates.fates,
+            "out_of_reach": fates.out_of_reach,
         }

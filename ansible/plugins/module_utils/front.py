@@ -51,6 +51,11 @@ class Front:
         """What is written for HAProxy's next start; empty before the first one."""
         return _text(self.config_path)
 
+    def diff(self, after: str) -> dict[str, str]:
+        """How HAProxy's configuration changes, for --diff."""
+        path = str(self.config_path)
+        return {"before": self.config(), "after": after, "before_header": path, "after_header": path}
+
     def next_slot(self) -> str | None:
         """The slot that gets the traffic when HAProxy starts again: empty for none, None without a configuration."""
         shares = _SHARE.findall(self.config())

@@ -13,9 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable, Mapping
 
-from ansible_collections.slipway.core.plugins.module_utils import haproxy_stats
+from ansible_collections.slipway.core.plugins.module_utils import haproxy_stats, labels
 
-SLOTS = ("blue", "green")
+SLOTS = labels.BEHIND_PROXY
 APP, CANDIDATE, MAINTENANCE = "app", "candidate", "maintenance"
 SWITCH = f"{MAINTENANCE}/switch"
 FULL = 100
@@ -49,6 +49,12 @@ class Routes:
 def all_to(slot: str) -> dict[str, int]:
     """The weights with which one slot gets everything; an empty name gives no slot anything."""
     return {name: FULL if name == slot else 0 for name in SLOTS}
+
+
+def shared(live: str, candidate: str, weight: int) -> dict[str, int]:
+    """The weights with which a candidate gets its share, and the live slot, if there is one, the rest."""
+    rest = {live: FULL - weight} if live else {}
+    return {**all_to(""), **rest, candidate: weight}
 
 
 class Proxy:

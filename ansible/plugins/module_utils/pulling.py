@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 
+# Documented by the fragment slipway.core.pull.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "username": {"type": "str", "default": ""},
+    "password": {"type": "str", "default": "", "no_log": True},
+    "timeout": {"type": "int", "default": 600},
+}
 
-def pull(engine: Engine, image: str, username: str, password: str, deadline: float) -> None:
+
+def pull(engine: Engine, image: str, params: dict[str, Any]) -> None:
     """Pull ``image``, named with its tag or digest.
 
-    :param deadline: seconds for the whole pull.
+    :param params: the values of OPTIONS.
     :raises EngineError: it cannot be had; the message says what to check.
     """
-    registry = image.split("/")[0]
+    registry, username = image.split("/")[0], params["username"]
+    login = {"username": username, "password": params["password"]} if username else {}
     try:
-        engine.pull(image, {"username": username, "password": password} if username else {}, deadline)
+        engine.pull(image, login, params["timeout"])
     except EngineError as error:
         who = f"accepts the login of {username}" if username else "accepts pulls without a login"
         reason = " ".join(str(error).rstrip(".").split())

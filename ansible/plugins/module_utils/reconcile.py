@@ -13,11 +13,11 @@ from typing import Any, Sequence
 from ansible_collections.slipway.core.plugins.module_utils import front, labels
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
-    FULL,
     Proxy,
     ProxyError,
     Routes,
     all_to,
+    shared,
     wait_until,
 )
 from ansible_collections.slipway.core.plugins.module_utils.ledger import parse_time
@@ -107,10 +107,7 @@ def wanted_routes(found: Found) -> Routes:
     canary = paused_container(found)
     if not canary or not found.paused:
         return Routes(all_to(slot), maintenance=maintenance)
-    weight = int(found.paused["weight"])
-    weights = {**all_to(slot), canary["slot"]: weight}
-    if slot:
-        weights[slot] = FULL - weight
+    weights = shared(slot, canary["slot"], int(found.paused["weight"]))
     return Routes(weights, canary["slot"], maintenance)
 
 

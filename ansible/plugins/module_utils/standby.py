@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
+from ansible_collections.slipway.core.plugins.module_utils import reconcile
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 
 SYSTEMD = Path("/run/systemd/system")
 CALL_SECONDS = 10
+
+
+def leave(
+    engine: Engine, home: Path, fronts: Sequence[dict[str, Any]], container: dict[str, Any], seconds: int, grace: int
+) -> list[str]:
+    """Let what is not live any more stay warm for ``seconds``, or with 0 finish what it has begun and end.
+
+    :param fronts: the proxy's containers, described.
+    :param container: described, and running.
+    :param grace: seconds that its requests may take to finish when it is stopped.
+    :returns: what was done at once, one phrase each.
+    """
+    if seconds:
+        keep_warm(engine, container, f"slipway-{home.name}-standby", seconds, grace)
+        return []
+    reconcile.drain(engine, home, fronts, container, grace)
+    return [f"stopped {container['name']}"]
 
 
 def keep_warm(engine: Engine, container: dict[str, Any], unit: str, seconds: int, grace: int) -> None:

@@ -20,8 +20,6 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History
 
-BEHIND_PROXY = ("blue_green", "canary")
-
 
 def refuse_missing_networks(engine: Engine, networks: list[dict[str, Any]]) -> None:
     """Refuse Docker networks that are not there.
@@ -102,7 +100,7 @@ def ports(
     """
     everything = [labels.describe(details) for details in engine.containers()]
     mine = {container["name"] for container in found.ours}
-    if params["strategy"] not in BEHIND_PROXY:
+    if not params["proxied"]:
         address, number = str(public.get("bind", params["bind"])), int(public.get("port", params["ports"][0]))
         environment.refuse_foreign_address(address)
         return [environment.port(everything, address, number, mine, "deploy_port")]
@@ -166,6 +164,7 @@ def report(
     refuse_waiting_canary(params["kind"], history)
     config, asked, target = choose_configuration(params, home, history, check_mode)
     running = environment.kept(home, live)
+    # Before the proxy is looked for: with another ledger_directory its sockets would be looked for in the wrong folder.
     ours = environment.containers(engine, params["app"], params["environment"])
     environment.refuse_unknown(ours, live, interrupted, home / environment.LEDGER)
     refuse_missing_networks(engine, asked.public["networks"])

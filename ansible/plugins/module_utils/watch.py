@@ -77,6 +77,19 @@ def fetch(url: str, params: dict[str, Any]) -> dict[str, Any]:
     return {**told, "status": answer.code, "content": content, "msg": ""}
 
 
+def expected(params: dict[str, Any]) -> Expectation:
+    """What a healthy answer looks like, from the options check and version."""
+    check = params["check"]
+    return Expectation(
+        tuple(check["statuses"]), params["version"], check["version_source"], check["version_key"]
+    )
+
+
+def result(verdict: dict[str, Any], tolerate: bool) -> dict[str, Any]:
+    """What M(slipway.core.healthy) returns: an unhealthy URL fails unless that is tolerated."""
+    return {"changed": False, "failed": not verdict["healthy"] and not tolerate, **verdict}
+
+
 @dataclass
 class Watch:
     """The probes of one URL, and the verdict on it.
@@ -98,9 +111,7 @@ class Watch:
     def run(self) -> dict[str, Any]:
         """Ask until there is a verdict: consecutive passes, a deadline, and an early end where waiting is no use."""
         check, hold, deadline = self.params["check"], self.params["hold"], self.params["deadline"]
-        health = Expectation(
-            tuple(check["statuses"]), self.params["version"], check["version_source"], check["version_key"]
-        )
+        health = expected(self.params)
         self._started = time.monotonic()
         passed = broken_smoke = 0
         while True:
@@ -113,8 +124,8 @@ class Watch:
                     return self._verdict(gone)
                 if (hold or self.proven) and was_healthy:
                     return self._verdict("it was healthy and then was not")
-            elif hold and self.disturbed():
-                return self._verdict(self.disturbed())
+            elif hold and (trouble := self.disturbed()):
+                return self._verdict(trouble)
             elif passed >= self.params["passes"] and elapsed >= hold:
                 broken = next((path for path in check["smoke_paths"] if self._ask(path, SMOKE)), None)
                 if broken is None:

@@ -70,7 +70,7 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import environment, front, history, ledger, lock
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.haproxy import FULL, SLOTS, ProxyError, Routes
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import SLOTS, ProxyError, Routes, shared
 
 
 def main() -> None:
@@ -98,10 +98,10 @@ def main() -> None:
         entry = ledger.append(str(home / environment.LEDGER), "paused", fields)
         fronts = front.containers(engine, params["app"], params["environment"])
         before = front.routes(home, fronts)
-        live = next(name for name in SLOTS if name != slot)
-        rest = FULL - weight if before and before.weights[live] else 0
+        other = next(name for name in SLOTS if name != slot)
+        live = other if before and before.weights[other] else ""
         maintenance = bool(before and before.maintenance)
-        front.route(home, fronts, Routes({slot: weight, live: rest}, slot, maintenance))
+        front.route(home, fronts, Routes(shared(live, slot, weight), slot, maintenance))
     except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return

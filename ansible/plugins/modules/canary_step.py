@@ -84,7 +84,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock, verdict
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.haproxy import FULL, SLOTS, Proxy, ProxyError, Routes, all_to
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
+    SLOTS,
+    Proxy,
+    ProxyError,
+    Routes,
+    all_to,
+    shared,
+)
 
 LOOK_SECONDS = 1.0
 LOCK_SECONDS = 30.0
@@ -111,8 +118,7 @@ class Step:
         """Give the candidate its share."""
         slot = self.params["slot"]
         maintenance = bool(self.before and self.before.maintenance)
-        shares = {slot: weight, self.live: FULL - weight}
-        front.route(self.home, self.fronts, Routes(shares, slot, maintenance))
+        front.route(self.home, self.fronts, Routes(shared(self.live, slot, weight), slot, maintenance))
 
     def back(self) -> None:
         """Give everything to the live slot."""

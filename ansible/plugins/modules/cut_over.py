@@ -96,8 +96,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock, soak
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
-from ansible_collections.slipway.core.plugins.module_utils.probe import Expectation, judge
-from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch, fetch
+from ansible_collections.slipway.core.plugins.module_utils.probe import judge
+from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch, expected, fetch
 
 
 class Refused(Exception):
@@ -121,20 +121,10 @@ class CutOver:
         self.engine = Engine()
         self.before = self.files.config()
 
-    def diff(self) -> dict[str, str]:
-        """How HAProxy's configuration changes."""
-        path = str(self.files.config_path)
-        after = self.params["config"]
-        return {"before": self.before, "after": after, "before_header": path, "after_header": path}
-
     def prove(self) -> None:
         """Ask the slot itself: what is not healthy at this moment gets no traffic."""
-        check = self.params["check"]
-        expected = Expectation(
-            tuple(check["statuses"]), self.params["version"], check["version_source"], check["version_key"]
-        )
-        answer = fetch(self.params["slot_url"].rstrip("/") + check["path"], self.params)
-        trouble = judge(answer, expected)
+        answer = fetch(self.params["slot_url"].rstrip("/") + self.params["check"]["path"], self.params)
+        trouble = judge(answer, expected(self.params))
         if trouble:
             raise Refused(
                 msg=f"The slot {self.params['to']} is not healthy just before the cut-over: {trouble}",
@@ -202,7 +192,7 @@ def main() -> None:
     )
     params = module.params
     cut_over = CutOver(params)
-    diff = cut_over.diff()
+    diff = cut_over.files.diff(params["config"])
     if module.check_mode:
         changed = diff["before"] != diff["after"]
         module.exit_json(changed=changed, diff=diff, story=f"traffic would go to {params['to']}")

@@ -110,14 +110,10 @@ def retire(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
     found = environment.find(engine, params, home, history.History(ledger.read(str(home / environment.LEDGER))))
     done = reconcile.act(engine, home, found, reconcile.steps(found), params["drain_timeout"])
     spare = reconcile.standby(found)
-    if not spare or not spare["running"]:
-        return done
-    seconds, grace = params["warm_standby"], params["drain_timeout"]
-    if seconds:
-        standby.keep_warm(engine, spare, f"slipway-{home.name}-standby", seconds, grace)
-        return done
-    reconcile.drain(engine, home, found.fronts, spare, grace)
-    return [*done, f"stopped {spare['name']}"]
+    if spare and spare["running"]:
+        fronts = found.fronts
+        done += standby.leave(engine, home, fronts, spare, params["warm_standby"], params["drain_timeout"])
+    return done
 
 
 def tidy(module: AnsibleModule, home: Path) -> tuple[list[str], dict[str, Any]]:

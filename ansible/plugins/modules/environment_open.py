@@ -40,9 +40,9 @@ options:
       hide parts of other values.
     type: json
     required: true
-  strategy:
-    description: How traffic moves, V(recreate), V(blue_green) or V(canary).
-    type: str
+  proxied:
+    description: Whether a proxy owns the public port, as with the strategies blue_green and canary.
+    type: bool
     required: true
   bind:
     description: Address on the target that the public ports are opened on.
@@ -106,7 +106,7 @@ EXAMPLES = r"""
     image: registry.example.com/team/myapp
     configuration: {env: {}, bind: 0.0.0.0, port: 8081}
     secrets: '{"env": {}, "files": {}}'
-    strategy: blue_green
+    proxied: true
     bind: 0.0.0.0
     ports: [8081]
     slot_ports: {blue: 18081, green: 28081}
@@ -259,7 +259,7 @@ def main() -> None:
             "version": {"type": "str", "default": ""},
             "configuration": {"type": "dict", "required": True},
             "secrets": {"type": "json", "required": True, "no_log": True},
-            "strategy": {"type": "str", "required": True},
+            "proxied": {"type": "bool", "required": True},
             "bind": {"type": "str", "required": True},
             "ports": {"type": "list", "elements": "int", "required": True},
             "slot_ports": {"type": "dict", "options": {slot: {"type": "int"} for slot in labels.BEHIND_PROXY}},

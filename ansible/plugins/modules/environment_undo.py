@@ -112,16 +112,6 @@ def start(engine: Engine, spare: dict[str, Any], previous: dict[str, Any], home:
         raise Impossible(verdict["msg"])
 
 
-def retire(engine: Engine, home: Path, found: reconcile.Found, params: dict[str, Any]) -> None:
-    """Let what has been undone stay warm, or finish what it has begun and end."""
-    undone = reconcile.live_container(found.ours, found.live)
-    if undone and params["warm_standby"]:
-        unit = f"slipway-{home.name}-standby"
-        standby.keep_warm(engine, undone, unit, params["warm_standby"], params["drain_timeout"])
-    elif undone:
-        reconcile.drain(engine, home, found.fronts, undone, params["drain_timeout"])
-
-
 def undo(params: dict[str, Any], home: Path) -> tuple[dict[str, Any] | None, str]:
     """Go back; returns the ledger's entry, None when there was nothing to go back on, and what happened."""
     path = home / environment.LEDGER
@@ -158,7 +148,9 @@ def undo(params: dict[str, Any], home: Path) -> tuple[dict[str, Any] | None, str
         "reason": params["reason"],
     }
     entry = ledger.append(str(path), "deployed", fields)
-    retire(engine, home, found, params)
+    undone = reconcile.live_container(found.ours, live)
+    if undone:
+        standby.leave(engine, home, fronts, undone, params["warm_standby"], params["drain_timeout"])
     return entry, f"{entry['version']} serves again on {entry['slot']}"
 
 

@@ -64,11 +64,9 @@ elapsed:
   type: float
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
+from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch, result
 
 
 def gone(name: str) -> str:
@@ -77,11 +75,6 @@ def gone(name: str) -> str:
         return Engine().ended(name) if name else ""
     except EngineError:
         return ""
-
-
-def result(params: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
-    """The module's result: an unhealthy URL fails unless that is tolerated."""
-    return {"changed": False, "failed": not verdict["healthy"] and not params["tolerate"], **verdict}
 
 
 def main() -> None:
@@ -96,7 +89,8 @@ def main() -> None:
     if params["passes"] < 1 or params["deadline"] < 1:
         module.fail_json(msg="passes and deadline must be at least 1")
         return
-    module.exit_json(**result(params, Watch(params, lambda: gone(params["container"])).run()))
+    verdict = Watch(params, lambda: gone(params["container"])).run()
+    module.exit_json(**result(verdict, params["tolerate"]))
 
 
 if __name__ == "__main__":

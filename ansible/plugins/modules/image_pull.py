@@ -11,23 +11,12 @@ description:
     has a deadline.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.pull
 options:
   image:
     description: The image with its tag or digest.
     type: str
     required: true
-  username:
-    description: User that logs in to the registry. Empty for none.
-    type: str
-    default: ""
-  password:
-    description: Password or access token of that user.
-    type: str
-    default: ""
-  timeout:
-    description: Seconds that the pull may take.
-    type: int
-    default: 600
 attributes:
   check_mode:
     support: full
@@ -47,17 +36,12 @@ RETURN = r""" # """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.pulling import pull
+from ansible_collections.slipway.core.plugins.module_utils.pulling import OPTIONS, pull
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "image": {"type": "str", "required": True},
-            "username": {"type": "str", "default": ""},
-            "password": {"type": "str", "default": "", "no_log": True},
-            "timeout": {"type": "int", "default": 600},
-        },
+        argument_spec={"image": {"type": "str", "required": True}, **OPTIONS},
         supports_check_mode=True,
     )
     params = module.params
@@ -67,7 +51,7 @@ def main() -> None:
             module.exit_json(changed=False, story=f"{params['image']} is there")
             return
         if not module.check_mode:
-            pull(engine, params["image"], params["username"], params["password"], params["timeout"])
+            pull(engine, params["image"], params)
     except EngineError as error:
         module.fail_json(msg=f"{str(error).rstrip('.')}.")
         return

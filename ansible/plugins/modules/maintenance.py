@@ -57,9 +57,8 @@ def main() -> None:
     params = module.params
     home = environment.home(params["directory"], params["app"], params["environment"])
     files = front.Front(home)
-    path = str(files.config_path)
     shown = params["state"] == "on"
-    diff = {"before": files.config(), "after": files.with_page(shown), "before_header": path, "after_header": path}
+    diff = files.diff(files.with_page(shown))
     try:
         fronts = front.containers(Engine(), params["app"], params["environment"])
         now = front.routes(home, fronts)

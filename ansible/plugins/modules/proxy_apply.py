@@ -18,10 +18,6 @@ options:
     description: Which container is to run, by its label.
     type: str
     required: true
-  slot:
-    description: The slot that gets the traffic. Empty for none.
-    type: str
-    default: ""
   start:
     description: Whether to start the container. Without it another one holds the port still.
     type: bool
@@ -42,7 +38,6 @@ EXAMPLES = r"""
     app: myapp
     environment: staging
     identity: 1a2b3c4d
-    slot: blue
 """
 
 RETURN = r"""
@@ -123,7 +118,6 @@ def main() -> None:
         argument_spec={
             **environment.OPTIONS,
             "identity": {"type": "str", "required": True},
-            "slot": {"type": "str", "default": ""},
             "start": {"type": "bool", "default": True},
         },
     )

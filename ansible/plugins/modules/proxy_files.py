@@ -56,8 +56,7 @@ def main() -> None:
     )
     params = module.params
     files = front.Front(environment.home(params["directory"], params["app"], params["environment"]))
-    path = str(files.config_path)
-    diff = {"before": files.config(), "after": params["config"], "before_header": path, "after_header": path}
+    diff = files.diff(params["config"])
     try:
         changed = diff["before"] != diff["after"]
         if not module.check_mode:

@@ -14,6 +14,7 @@ description:
   - The answer contains secrets. Use C(no_log).
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.pull
 options:
   image:
     description: Repository of the image, without a tag. Empty to leave images alone.
@@ -23,18 +24,6 @@ options:
     description: Digest of the release.
     type: str
     default: ""
-  username:
-    description: User that logs in to the registry. Empty for none.
-    type: str
-    default: ""
-  password:
-    description: Password or access token of that user.
-    type: str
-    default: ""
-  pull_timeout:
-    description: Seconds that the pull may take.
-    type: int
-    default: 600
   directory:
     description: Folder of the environment's state.
     type: path
@@ -101,7 +90,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import snapshot, wanted
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.pulling import pull
+from ansible_collections.slipway.core.plugins.module_utils.pulling import OPTIONS, pull
 
 
 def owner(user: str) -> tuple[int, int]:
@@ -124,7 +113,7 @@ def fetch(params: dict[str, Any]) -> bool:
     engine = Engine()
     if not image or engine.has_image(f"{image}@{digest}"):
         return False
-    pull(engine, f"{image}@{digest}", params["username"], params["password"], params["pull_timeout"])
+    pull(engine, f"{image}@{digest}", params)
     return True
 
 
@@ -144,9 +133,7 @@ def main() -> None:
         argument_spec={
             "image": {"type": "str", "default": ""},
             "digest": {"type": "str", "default": ""},
-            "username": {"type": "str", "default": ""},
-            "password": {"type": "str", "default": "", "no_log": True},
-            "pull_timeout": {"type": "int", "default": 600},
+            **OPTIONS,
             "directory": {"type": "path", "required": True},
             "config": {"type": "str", "required": True},
             "configuration": {"type": "dict"},

@@ -13,7 +13,6 @@ from bench.outcomes import (
     Latency,
     Outcome,
     failed,
-    first_answer,
     judge,
     latency,
     longest_gap,
@@ -125,12 +124,6 @@ def test_longest_pause_is_between_fast_requests() -> None:
     assert longest_pause([outcome(0), refused(1), outcome(2, kind="slow"), outcome(3)]) == 2.0
     assert longest_pause([]) == 0.0
 
-
-def test_first_answer_of_a_version() -> None:
-    outcomes = [outcome(0, 9, version=NEW), outcome(1), outcome(3, version=NEW), outcome(1, 1, "slow", NEW)]
-    assert first_answer(outcomes, NEW) == 3.5
-    assert first_answer(outcomes, NEW, 4) == 9
-    assert first_answer(outcomes, NEW, 10) is None
 
 
 def test_summary_is_one_line() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.slipway.core.plugins.module_utils import failure, verdict
+from ansible_collections.slipway.core.plugins.module_utils import failure, fates, verdict
 
 LIVE = {"version": "1.0.41", "digest": "sha256:" + "a" * 64, "config": "0123456789abcdef"}
 
@@ -167,7 +167,7 @@ def three(**one):
     """The first of three hosts as it is given, the second failed, the third one is yet to come."""
     variables = {"one": one, "two": {"__deploy_open": OPENED, "__deploy_cause": FAILED}, "three": {}}
     earlier = one.pop("earlier", [])
-    return failure.fates(variables, ["one", "two", "three"], earlier)
+    return fates.fates(variables, ["one", "two", "three"], earlier)
 
 
 def became(hosts):
@@ -207,8 +207,8 @@ def test_the_first_release_of_a_host_stays():
 
 def test_a_host_that_was_never_reached_was_not_touched():
     answer = {"unreachable": True, "msg": "Failed to connect to the host via ssh: ssh: connect: Connection refused."}
-    cause = failure.out_of_reach([answer, {}], "one")
-    hosts = failure.fates({"one": {"__deploy_open": answer, "__deploy_cause": cause}}, ["one"], [])
+    cause = fates.out_of_reach([answer, {}], "one")
+    hosts = fates.fates({"one": {"__deploy_open": answer, "__deploy_cause": cause}}, ["one"], [])
     assert [fate["failed"] for fate in hosts] == [True]
     assert became(hosts) == ["nothing was touched there"]
     text = failure.report(facts(host="one", container={}, hosts=hosts, **cause))["text"]
@@ -216,17 +216,17 @@ def test_a_host_that_was_never_reached_was_not_touched():
 
 
 def test_a_host_that_gets_lost_on_the_way_has_failed():
-    cause = failure.out_of_reach([{}, {"unreachable": True, "msg": "ssh: gone"}], "one")
+    cause = fates.out_of_reach([{}, {"unreachable": True, "msg": "ssh: gone"}], "one")
     variables = {"one": {"__deploy_open": OPENED, "__deploy_cause": cause}, "two": {"__deploy_cause": GIVEN_UP}}
-    hosts = failure.fates(variables, ["one", "two"], [])
+    hosts = fates.fates(variables, ["one", "two"], [])
     assert [fate["failed"] for fate in hosts] == [True, False]
     assert became(hosts)[0] == "it cannot be reached any more, and what serves there is not known"
 
 
 def test_a_host_of_another_environment_that_is_out_of_reach_is_named():
     staging = {"unreachable": True, "results": [{"unreachable": True, "item": "staging-2", "msg": "ssh: refused"}]}
-    assert failure.out_of_reach([staging], "prod")["result"]["msg"].startswith("staging-2 cannot be reached over SSH")
-    assert failure.out_of_reach([{}, {"msg": "well"}], "prod") == {"lost": False}
+    assert fates.out_of_reach([staging], "prod")["result"]["msg"].startswith("staging-2 cannot be reached over SSH")
+    assert fates.out_of_reach([{}, {"msg": "well"}], "prod") == {"lost": False}
 
 
 def test_a_failure_lists_the_other_hosts():
