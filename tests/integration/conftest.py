@@ -34,6 +34,28 @@ TRAFFIC = pytest.StashKey[list[tuple[str, str]]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TRAFFIC] = []
+    config.addinivalue_line("markers", "thorough: only with --all-faults, as it takes long")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults")
+    group.addoption("--all-faults", action="store_true", help="every fault, not only the quick ones")
+    group.addoption("--seed", type=int, help="of the random instants (default: a new one, which is printed)")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    if config.getoption("--seed") is None:
+        config.option.seed = secrets.randbelow(10**6)
+    return f"random instants: --seed {config.option.seed}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --all-faults the thorough ones are not chosen, which pytest says as ``deselected``."""
+    if config.getoption("--all-faults"):
+        return
+    thorough = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=thorough)
+    items[:] = [item for item in items if item not in thorough]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

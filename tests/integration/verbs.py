@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -70,9 +71,15 @@ class Process:
             assert time.monotonic() < deadline, f"it did not get to {phase}"
             time.sleep(0.05)
 
+    def wait(self, seconds: float) -> None:
+        """Let it go on for so long after its start; less when it ends before."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(max(0.0, self.began + seconds - time.monotonic()))
+
     def kill(self) -> None:
         """Kill it and all that it started here, at once."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.end()
 
     def end(self) -> Run:

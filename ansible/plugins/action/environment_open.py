@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from typing import Any
 
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.core.plugins.module_utils import run
+
+POLL_SECONDS = 2.0
 
 
 class ActionModule(ActionBase):
@@ -28,9 +31,20 @@ class ActionModule(ActionBase):
             "run": run.run_id(os.getppid()),
         }
         args = {**self._task.args, **identity}
-        result = self._execute_module(module_args=args, task_vars=task_vars)
-        holder = result.get("holder")
-        if holder and run.is_gone(holder["host"], holder["run"]):
-            args["gone"] = holder["run"]
+        ends = time.monotonic() + float(args.pop("wait", 0))
+        told = ""
+        while True:
             result = self._execute_module(module_args=args, task_vars=task_vars)
-        return result
+            holder = result.get("holder")
+            if not holder:
+                return result
+            if run.is_gone(holder["host"], holder["run"]) and args.get("gone") != holder["run"]:
+                args["gone"] = holder["run"]
+                continue
+            if time.monotonic() >= ends:
+                return result
+            if holder["run"] != told:
+                told = holder["run"]
+                left = ends - time.monotonic()
+                self._display.display(f"         waiting up to {left:.0f} s for the lock, {holder['explanation']}")
+            time.sleep(min(POLL_SECONDS, max(0.0, ends - time.monotonic())))

@@ -83,6 +83,7 @@ class ActionModule(ActionBase):
                 "digest": {"type": "str"},
                 "canary": {"type": "str", "default": ""},
                 "canary_weight": {"type": "str", "default": "0"},
+                "lock_wait": {"type": "str", "default": "0"},
                 "options": {"type": "list", "elements": "str", "default": []},
             }
         )
@@ -113,6 +114,7 @@ class ActionModule(ActionBase):
                     parse(args[name])
             except VersionError as error:
                 problems.append(str(error).rstrip("."))
+        problems += inputs.wait_problems(args["lock_wait"])
         extra = load_extra_vars(DataLoader())
         problems += inputs.unknown_extra_variables(extra, args["options"], role_options())
         return problems

@@ -162,6 +162,10 @@ class Engine:
         """Stop a container: its stop signal, then SIGKILL after ``grace`` seconds."""
         self._call("POST", f"/containers/{_path(name)}/stop?t={grace}", timeout=self._timeout + grace)
 
+    def rename(self, name: str, to: str) -> None:
+        """Give a container another name."""
+        self._call("POST", f"/containers/{_path(name)}/rename?{urlencode({'name': to})}")
+
     def remove(self, name: str) -> None:
         """Remove a container with its anonymous volumes, killing it if it runs; a missing one is fine."""
         try:

@@ -60,6 +60,7 @@ def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -
         live=history.live(),
         paused=history.paused(),
         verified_runs=history.verified_runs(),
+        failed_runs=frozenset(history.failed_runs(params.get("keep_failed", 0))),
         next_slot=front.Front(home).next_slot(),
     )
 

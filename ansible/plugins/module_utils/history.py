@@ -138,10 +138,26 @@ class History:
             if entry["event"] == "paused":
                 return entry
             # What a run has reconciled on its way is no decision on the canary.
-            given_up = entry["event"] == "aborted" and not entry.get("reconciled")
+            given_up = entry["event"] == "aborted" and "reconciled" not in entry
             if given_up or entry["event"] in ("deployed", "failed"):
                 return None
         return None
+
+    def tells_of(self, run: str) -> bool:
+        """Return whether an entry says how a run ended."""
+        return any(entry.get("run") == run for entry in self._entries)
+
+    def failed_runs(self, keep: int) -> list[str]:
+        """Return the runs of the ``keep`` newest failed attempts, whose containers are kept to be looked at."""
+        return [str(entry["run"]) for entry in self._failed(keep) if entry.get("run")]
+
+    def failed_states(self, keep: int) -> list[State]:
+        """Return digest and configuration of the ``keep`` newest failed attempts."""
+        return [State(str(it["digest"]), str(it["config"])) for it in self._failed(keep) if it.get("digest")]
+
+    def _failed(self, keep: int) -> list[Entry]:
+        failed = [entry for entry in self._entries if entry["event"] == "failed"]
+        return failed[::-1][:keep]
 
     def verified_runs(self) -> frozenset[str]:
         """Return the runs that made the containers which have been live."""

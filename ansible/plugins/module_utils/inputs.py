@@ -7,6 +7,7 @@ import ipaddress
 import re
 from typing import Any, Iterable, Mapping, Sequence
 
+MAX_WAIT_SECONDS = 86400
 ENVIRONMENTS = ("staging", "production")
 PORTS = ("deploy_port", "deploy_container_port")
 POSITIVE = (
@@ -22,6 +23,13 @@ USER = re.compile(r"[0-9]+(:[0-9]+)?\Z")
 MEMORY = re.compile(r"[0-9]+(\.[0-9]+)?[bkmgtBKMGT]?[bB]?\Z")
 SECRET_FILE = re.compile(r"[^./\0][^/\0]*\Z")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9.:_-]*(/[a-z0-9][a-z0-9._-]*)+\Z")
+
+
+def wait_problems(seconds: str) -> list[str]:
+    """Why ``lock_wait`` is no time to wait for a lock; empty when it is one."""
+    if seconds.isascii() and seconds.isdigit() and int(seconds) <= MAX_WAIT_SECONDS:
+        return []
+    return [f"lock_wait is {seconds!r}, and has to be a number of seconds up to {MAX_WAIT_SECONDS}"]
 
 
 def environment_problem(env: str, verb: str, groups: Mapping[str, Sequence[str]]) -> str:

@@ -21,6 +21,18 @@ PUBLIC = "public"
 FRONT = "proxy"
 """The slot of the proxy's own container."""
 BEHIND_PROXY = ("blue", "green")
+FAILED = "failed"
+"""What is kept of a failed attempt, under a name of its own, is in no slot any more."""
+
+
+def failed_name(home: str, run: str) -> str:
+    """The name under which the container of a failed attempt is kept; ``home`` is ``<app>-<environment>``."""
+    return f"{home}-{FAILED}-{run}"
+
+
+def _is_failed(container: dict[str, Any], labels: dict[str, str]) -> bool:
+    home = f"{labels.get(APP, '')}-{labels.get(ENVIRONMENT, '')}"
+    return str(container["Name"]).lstrip("/") == failed_name(home, labels.get(RUN, ""))
 
 
 def describe(container: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +53,7 @@ def describe(container: dict[str, Any]) -> dict[str, Any]:
         "digest": labels.get(DIGEST, ""),
         "config": labels.get(CONFIG, ""),
         "run": labels.get(RUN, ""),
-        "slot": labels.get(SLOT, ""),
+        "slot": FAILED if _is_failed(container, labels) else labels.get(SLOT, ""),
         "proxy": labels.get(PROXY, ""),
         "restart_policy": ((container.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name", ""),
         "status": state["Status"],

@@ -147,9 +147,23 @@ def renew(path: str, run_id: str, now: datetime) -> None:
         except LockDamaged as damage:
             raise LockLost(str(damage)) from None
         if found is None or found.run_id != run_id:
-            holder = found.describe() if found else "nobody's"
-            raise LockLost(f"the lock was lost to another run while this one took too long: it is {holder}")
+            raise LockLost(f"the lock was lost to another run while this one took too long: it is {_holder(found)}")
         _write(path, replace(found, expires=now + timedelta(seconds=found.lease_seconds)))
+
+
+def lease(path: str, run_id: str) -> int:
+    """Return the seconds of the lease of a lock that ``run_id`` holds; raises LockLost if it does not, or OSError."""
+    try:
+        found = read(path)
+    except LockDamaged as damage:
+        raise LockLost(str(damage)) from None
+    if found is None or found.run_id != run_id:
+        raise LockLost(f"the lock was lost to another run while this one took too long: it is {_holder(found)}")
+    return found.lease_seconds
+
+
+def _holder(found: Lock | None) -> str:
+    return found.describe() if found else "nobody's"
 
 
 def release(path: str, run_id: str) -> bool:

@@ -22,6 +22,8 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
 )
 from ansible_collections.slipway.core.plugins.module_utils.ledger import parse_time
 
+FAILED_GRACE_SECONDS = 5
+
 Described = dict[str, Any]
 
 
@@ -36,6 +38,7 @@ class Found:
     :param paused: the ledger's entry of a canary that waits for a person.
     :param verified_runs: the runs whose containers have been live.
     :param next_slot: the slot that gets the traffic when the proxy starts again; None when nothing is written for that.
+    :param failed_runs: the failed attempts whose containers are kept, stopped, to be looked at.
     """
 
     ours: Sequence[Described]
@@ -45,11 +48,12 @@ class Found:
     paused: dict[str, Any] | None
     verified_runs: frozenset[str]
     next_slot: str | None = None
+    failed_runs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do: ``start``, ``stop`` or ``remove`` a container, ``start_front``, or ``route`` traffic."""
+    """One thing to do: ``start``, ``stop``, ``remove`` or ``set_aside`` a container, ``start_front``, or ``route``."""
 
     verb: str
     container: Described | None = None
@@ -60,7 +64,13 @@ class Step:
         """What was done, for people."""
         if self.routes:
             return f"traffic goes to {self.routes.described}"
-        past = {"start": "started", "start_front": "started", "stop": "stopped", "remove": "removed"}
+        past = {
+            "start": "started",
+            "start_front": "started",
+            "stop": "stopped",
+            "remove": "removed",
+            "set_aside": "kept to look at, stopped:",
+        }
         return f"{past[self.verb]} {(self.container or {}).get('name')}"
 
 
@@ -120,7 +130,7 @@ def steps(found: Found) -> list[Step]:
     live, spare, canary = live_container(found.ours, found.live), standby(found), paused_container(found)
     kept = [container for container in (live, spare, canary) if container]
     ended = [container for container in found.fronts[1:] if not container["running"]]
-    remove = [Step("remove", container) for container in found.ours if container not in kept]
+    remove = list(filter(None, (_away(found, it) for it in found.ours if it not in kept)))
     remove += [Step("remove", container) for container in ended]
     start = [Step("start", container) for container in (live, canary) if container and not container["running"]]
     if live and live["slot"] == labels.PUBLIC:
@@ -128,6 +138,22 @@ def steps(found: Found) -> list[Step]:
         stop = [Step("stop" if it is found.fronts[0] else "remove", it) for it in holders]
         return [*remove, *stop, *start]
     return [*start, *_traffic(found), *remove]
+
+
+def failed_container(found: Found, run: str) -> Described | None:
+    """The one container that is kept of a failed attempt: of recreate's two the one on the public port."""
+    made = [it for it in found.ours if it["run"] == run]
+    order = {labels.FAILED: 0, labels.CANDIDATE: 2}
+    return min(made, key=lambda it: order.get(it["slot"], 1), default=None)
+
+
+def _away(found: Found, container: Described) -> Step | None:
+    """What becomes of a container that is neither live nor to be; None for nothing."""
+    if container["run"] not in found.failed_runs or failed_container(found, container["run"]) != container:
+        return Step("remove", container)
+    if container["slot"] == labels.FAILED and not container["running"]:
+        return None
+    return Step("set_aside", container)
 
 
 def _traffic(found: Found) -> list[Step]:
@@ -186,10 +212,13 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
         front.Front(home).start_with(live_slot(found))
     for step in todo:
         name = str((step.container or {}).get("name"))
-        if step.verb == "remove":
+        if step.verb in ("remove", "set_aside"):
             if step.container and _busy(home, found, step.container):
                 drain(engine, home, found.fronts, step.container, drain_seconds)
-            engine.remove(name)
+            if step.verb == "remove":
+                engine.remove(name)
+            elif step.container:
+                set_aside(engine, home, step.container)
         elif step.verb == "stop":
             engine.stop(name, 0)
         elif step.verb == "start":
@@ -200,6 +229,16 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
             started = [{**it, "running": it["running"] or it is found.fronts[0]} for it in found.fronts]
             front.route(home, started, step.routes)
     return [step.told for step in todo]
+
+
+def set_aside(engine: Engine, home: Path, container: Described) -> None:
+    """Stop a container for good, and free its name and its port."""
+    if container["restart_policy"] != "no":
+        engine.update_restart_policy(container["name"], "no")
+    if container["running"]:
+        engine.stop(container["name"], FAILED_GRACE_SECONDS)
+    if container["slot"] != labels.FAILED:
+        engine.rename(container["name"], labels.failed_name(home.name, container["run"]))
 
 
 def _start(engine: Engine, name: str) -> None:

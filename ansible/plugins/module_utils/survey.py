@@ -12,6 +12,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     host,
     labels,
     ledger,
+    lock,
     reconcile,
     run,
     snapshot,
@@ -132,15 +133,31 @@ def refuse_waiting_canary(kind: str, history: History) -> None:
 
 
 def found_and_reconciled(
-    engine: Engine, params: dict[str, Any], home: Path, history: History, now: datetime, check_mode: bool
+    engine: Engine,
+    params: dict[str, Any],
+    home: Path,
+    history: History,
+    now: datetime,
+    check_mode: bool,
+    interrupted: lock.Lock | None,
 ) -> tuple[reconcile.Found, list[str]]:
     """What there is, after what an interrupted run left has been undone; and what was done for that."""
     found = environment.find(engine, params, home, history)
     if check_mode:
         return found, []
+    evidence = left_behind(found)
     done = reconcile.act(engine, home, found, reconcile.steps(found), params["drain_timeout"])
-    if done:
-        ledger.append(str(home / environment.LEDGER), "aborted", {"run": params["run"], "reconciled": done})
+    unfinished = interrupted if interrupted and not history.tells_of(interrupted.run_id) else None
+    if done or unfinished:
+        fields = {"run": params["run"], "actor": params["owner"], "reconciled": done, "evidence": evidence}
+        if unfinished:
+            fields["interrupted"] = {
+                "run": unfinished.run_id,
+                "owner": unfinished.owner,
+                "host": unfinished.host,
+                "started": ledger.format_time(unfinished.started),
+            }
+        ledger.append(str(home / environment.LEDGER), "aborted", fields)
         found = environment.find(engine, params, home, history)
     spare = reconcile.expired(found, params["warm_standby"], now)
     if spare:
@@ -150,13 +167,22 @@ def found_and_reconciled(
     return found, done
 
 
+def left_behind(found: reconcile.Found) -> dict[str, Any]:
+    """What was there before anything was reconciled, for the ledger."""
+    return {
+        "containers": [{name: it[name] for name in ("name", "version", "run", "status")} for it in found.ours],
+        "traffic": found.routes.described if found.routes else None,
+        "after_restart": found.next_slot,
+    }
+
+
 def report(
-    params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool, interrupted: str
+    params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool, interrupted: lock.Lock | None
 ) -> dict[str, Any]:
     """All that the phases after this one need to know; undoes an interrupted run's leftovers first.
 
     :param params: the options of M(slipway.core.environment_open).
-    :param interrupted: the run whose lock was taken over, empty for none.
+    :param interrupted: the lock that was taken over, None when there was none.
     """
     entries = ledger.read(str(home / environment.LEDGER))
     history = History(entries)
@@ -166,9 +192,9 @@ def report(
     running = environment.kept(home, live)
     # Before the proxy is looked for: with another ledger_directory its sockets would be looked for in the wrong folder.
     ours = environment.containers(engine, params["app"], params["environment"])
-    environment.refuse_unknown(ours, live, interrupted, home / environment.LEDGER)
+    environment.refuse_unknown(ours, live, interrupted.run_id if interrupted else "", home / environment.LEDGER)
     refuse_missing_networks(engine, asked.public["networks"])
-    found, reconciled = found_and_reconciled(engine, params, home, history, now, check_mode)
+    found, reconciled = found_and_reconciled(engine, params, home, history, now, check_mode, interrupted)
     serving = reconcile.live_container(found.ours, live)
     return {
         "home": str(home),

@@ -65,12 +65,11 @@ entry:
   type: dict
 """
 
-from datetime import datetime, timezone
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import environment, front, history, ledger, lock
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import SLOTS, ProxyError, Routes, shared
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
 def main() -> None:
@@ -92,16 +91,16 @@ def main() -> None:
     try:
         fields = {**params["fields"], "weight": weight, "slot": slot}
         history.check_fields("paused", fields)
-        lock.renew(str(home / environment.LOCK), params["run"], datetime.now(timezone.utc))
-        engine.update_restart_policy(params["container"], params["restart_policy"])
-        # The entry comes first: it is what a later run trusts to leave the candidate where it is.
-        entry = ledger.append(str(home / environment.LEDGER), "paused", fields)
-        fronts = front.containers(engine, params["app"], params["environment"])
-        before = front.routes(home, fronts)
-        other = next(name for name in SLOTS if name != slot)
-        live = other if before and before.weights[other] else ""
-        maintenance = bool(before and before.maintenance)
-        front.route(home, fronts, Routes(shared(live, slot, weight), slot, maintenance))
+        with Tenure(home, params["run"]):
+            engine.update_restart_policy(params["container"], params["restart_policy"])
+            # The entry comes first: it is what a later run trusts to leave the candidate where it is.
+            entry = ledger.append(str(home / environment.LEDGER), "paused", fields)
+            fronts = front.containers(engine, params["app"], params["environment"])
+            before = front.routes(home, fronts)
+            other = next(name for name in SLOTS if name != slot)
+            live = other if before and before.weights[other] else ""
+            maintenance = bool(before and before.maintenance)
+            front.route(home, fronts, Routes(shared(live, slot, weight), slot, maintenance))
     except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return

@@ -77,7 +77,6 @@ evidence:
 """
 
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -92,27 +91,27 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
     all_to,
     shared,
 )
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure, abandoned
 
 LOOK_SECONDS = 1.0
-LOCK_SECONDS = 30.0
 
 
 class Step:
     """One share of the traffic, and what is seen while it lasts.
 
     :param params: the module's options.
+    :param home: the environment's folder.
     """
 
-    def __init__(self, params: dict[str, Any]) -> None:
+    def __init__(self, params: dict[str, Any], home: Path) -> None:
         self.params = params
-        self.home: Path = environment.home(params["directory"], params["app"], params["environment"])
+        self.home = home
         self.engine = Engine()
         self.fronts = front.containers(self.engine, params["app"], params["environment"])
         self.live = next(slot for slot in SLOTS if slot != params["slot"])
         self.before = front.routes(self.home, self.fronts)
         if self.before is None:
             raise ProxyError("the proxy does not run")
-        self._renewed = 0.0
 
     def route(self, weight: int) -> None:
         """Give the candidate its share."""
@@ -124,13 +123,6 @@ class Step:
         """Give everything to the live slot."""
         maintenance = bool(self.before and self.before.maintenance)
         front.route(self.home, self.fronts, Routes(all_to(self.live), maintenance=maintenance))
-
-    def hold_lock(self) -> None:
-        """Renew the lock now and then: another run must not take it over while this one bakes."""
-        if time.monotonic() - self._renewed >= LOCK_SECONDS:
-            path = str(self.home / environment.LOCK)
-            lock.renew(path, self.params["run"], datetime.now(timezone.utc))
-            self._renewed = time.monotonic()
 
     def watch(self) -> tuple[bool, str, dict[str, Any]]:
         """Look until there is a verdict; returns whether it is good, why, and the evidence."""
@@ -145,13 +137,14 @@ class Step:
         start = proxy.counters()
         began = time.monotonic()
         while True:
-            self.hold_lock()
             waited = time.monotonic() - began
             now = proxy.counters()
             candidate, live = (now[slot].since(start[slot]).sample() for slot in (self.params["slot"], self.live))
             found = verdict.judge(candidate, live, policy, waited, looks)
             looks = found.looks
             evidence = {"weight": self.params["weight"], "seconds": round(waited, 1), **found.evidence}
+            if abandoned():
+                return False, "the run that wants to know has ended", evidence
             ended = self.engine.ended(self.params["container"])
             if ended:
                 return False, ended, evidence
@@ -178,15 +171,16 @@ def main() -> None:
     )
     share = f"{module.params['weight']} %"
     try:
-        step = Step(module.params)
-        step.hold_lock()
-        step.route(module.params["weight"])
-        good = False
-        try:
-            good, reason, evidence = step.watch()
-        finally:
-            if not good:
-                step.back()
+        home = environment.home(*(module.params[name] for name in environment.OPTIONS))
+        with Tenure(home, module.params["run"]):
+            step = Step(module.params, home)
+            step.route(module.params["weight"])
+            good = False
+            try:
+                good, reason, evidence = step.watch()
+            finally:
+                if not good:
+                    step.back()
     except lock.LockLost as lost:
         module.fail_json(msg=f"The canary was given up, because {lost}.")
         return

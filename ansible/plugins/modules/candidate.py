@@ -12,6 +12,7 @@ description:
   - A container that has the name already, such as the standby of a slot, is stopped and removed first.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.tenure
 options:
   directory:
     description: Folder of the environment's state.
@@ -77,6 +78,7 @@ EXAMPLES = r"""
     labels: {io.slipway.app: myapp}
     port: 28081
     health: {check: {path: /health}, version: 1.0.42, passes: 3}
+    run: 261124-021500-4711
 """
 
 RETURN = r"""
@@ -95,8 +97,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import container, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import container, lock, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure, abandoned
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
 
 HEALTH = {name: option for name, option in OPTIONS.items() if name not in ("url", "container")}
@@ -137,7 +140,7 @@ def prove(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     except EngineError:
         return {"healthy": False, "msg": f"{name} is not healthy: {engine.ended(name)}", "body": "", "probes": []}
     asked = {**params["health"], "url": url, "container": name}
-    return Watch(asked, gone=lambda: engine.ended(name)).run()
+    return Watch(asked, gone=lambda: engine.ended(name), abandoned=abandoned).run()
 
 
 def main() -> None:
@@ -154,14 +157,17 @@ def main() -> None:
             "discoverable": {"type": "bool", "default": True},
             "settings": {"type": "dict", "default": {}},
             "health": {"type": "dict", "options": HEALTH},
+            "run": {"type": "str", "required": True},
         },
     )
     params = module.params
     engine = Engine()
     try:
-        make(engine, params)
-        verdict = prove(engine, params) if params["health"] else {"healthy": True, "story": f"{params['name']} made"}
-    except (EngineError, ValueError, OSError, snapshot.SnapshotDamaged) as error:
+        with Tenure(Path(params["directory"]), params["run"]):
+            make(engine, params)
+            made = {"healthy": True, "story": f"{params['name']} made"}
+            verdict = prove(engine, params) if params["health"] else made
+    except (EngineError, ValueError, OSError, lock.LockLost, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=f"{params['name']} cannot be started: {str(error).rstrip('.')}.", name=params["name"])
         return
     module.exit_json(**{**verdict, "changed": True, "failed": not verdict["healthy"], "name": params["name"]})

@@ -11,6 +11,7 @@ description:
   - When the new container cannot be started, the stopped one is started again before the module fails.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
+extends_documentation_fragment: slipway.core.tenure
 options:
   stop:
     description: Container to stop. Empty for none.
@@ -24,14 +25,10 @@ options:
     description: Seconds that the stopped container gets to finish after SIGTERM.
     type: int
     default: 30
-  lock:
-    description: The environment's lock, which O(run) has to hold still. Empty for none.
+  home:
+    description: Folder of the environment's state.
     type: path
-    default: ""
-  run:
-    description: The run that switches.
-    type: str
-    default: ""
+    required: true
 attributes:
   check_mode:
     support: full
@@ -46,6 +43,8 @@ EXAMPLES = r"""
   slipway.core.container_switch:
     stop: myapp-staging-1.0.41-public
     start: myapp-staging-1.0.42-public
+    home: /var/lib/slipway/myapp-staging
+    run: 261124-021500-4711
 """
 
 RETURN = r"""
@@ -56,11 +55,12 @@ seconds:
 """
 
 import time
-from datetime import datetime, timezone
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import lock
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
 def is_running(engine: Engine, name: str) -> bool:
@@ -75,8 +75,8 @@ def main() -> None:
             "stop": {"type": "str", "default": ""},
             "start": {"type": "str", "default": ""},
             "grace": {"type": "int", "default": 30},
-            "lock": {"type": "path", "default": ""},
-            "run": {"type": "str", "default": ""},
+            "home": {"type": "path", "required": True},
+            "run": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
@@ -89,20 +89,19 @@ def main() -> None:
         if module.check_mode or not (stopping or starting):
             module.exit_json(changed=stopping or starting)
             return
-        if module.params["lock"]:
-            lock.renew(module.params["lock"], module.params["run"], datetime.now(timezone.utc))
-        began = time.monotonic()
-        if stopping:
-            engine.stop(stop, grace)
-        if starting:
-            try:
-                engine.start(start)
-            except EngineError as error:
-                if stopping:
-                    engine.start(stop)
-                module.fail_json(msg=f"{start} could not be started: {error}.", restarted=stopping)
-                return
-        seconds = round(time.monotonic() - began, 2)
+        with Tenure(Path(module.params["home"]), module.params["run"], yields=False):
+            began = time.monotonic()
+            if stopping:
+                engine.stop(stop, grace)
+            if starting:
+                try:
+                    engine.start(start)
+                except EngineError as error:
+                    if stopping:
+                        engine.start(stop)
+                    module.fail_json(msg=f"{start} could not be started: {error}.", restarted=stopping)
+                    return
+            seconds = round(time.monotonic() - began, 2)
     except (lock.LockLost, OSError) as error:
         module.fail_json(msg=f"Nothing was switched, because {error}.")
         return

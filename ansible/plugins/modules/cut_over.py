@@ -88,7 +88,6 @@ probes:
 """
 
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +96,7 @@ from ansible_collections.slipway.core.plugins.module_utils import environment, f
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
 from ansible_collections.slipway.core.plugins.module_utils.probe import judge
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure, abandoned
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch, expected, fetch
 
 
@@ -157,6 +157,7 @@ class CutOver:
             gone=lambda: self.engine.ended(self.params["container"]),
             disturbed=watched.trouble,
             proven=True,
+            abandoned=abandoned,
         ).run()
         if not verdict["healthy"]:
             front.route(self.home, fronts, previous)
@@ -198,10 +199,10 @@ def main() -> None:
         module.exit_json(changed=changed, diff=diff, story=f"traffic would go to {params['to']}")
         return
     try:
-        if params["verify"]:
-            cut_over.prove()
-        lock.renew(str(cut_over.home / environment.LOCK), params["run"], datetime.now(timezone.utc))
-        done = cut_over.move()
+        with Tenure(cut_over.home, params["run"]):
+            if params["verify"]:
+                cut_over.prove()
+            done = cut_over.move()
     except Refused as refusal:
         module.fail_json(**refusal.result)
         return

@@ -11,7 +11,9 @@ description:
     its container, so that a candidate can have its slot.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
-extends_documentation_fragment: slipway.core.environment
+extends_documentation_fragment:
+  - slipway.core.environment
+  - slipway.core.tenure
 options:
   container:
     description: Name of the standby's container.
@@ -37,6 +39,7 @@ EXAMPLES = r"""
     app: myapp
     environment: staging
     container: myapp-staging-green
+    run: 261124-021500-4711
 """
 
 RETURN = r"""
@@ -49,8 +52,9 @@ finished:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front, labels, reconcile
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, labels, lock, reconcile
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
 def main() -> None:
@@ -59,6 +63,7 @@ def main() -> None:
             **environment.OPTIONS,
             "container": {"type": "str", "required": True},
             "timeout": {"type": "int", "default": 30},
+            "run": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
@@ -73,8 +78,9 @@ def main() -> None:
             return
         began = time.monotonic()
         fronts = front.containers(engine, params["app"], params["environment"])
-        finished = reconcile.drain(engine, home, fronts, container, params["timeout"])
-    except EngineError as error:
+        with Tenure(home, params["run"]):
+            finished = reconcile.drain(engine, home, fronts, container, params["timeout"])
+    except (EngineError, OSError, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return
     how = "had finished" if finished else f"was not finished after {params['timeout']} s"

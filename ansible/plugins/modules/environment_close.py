@@ -7,9 +7,9 @@ DOCUMENTATION = r"""
 module: environment_close
 short_description: Record a verified release, retire, prune and release an environment's lock
 description:
-  - Writes O(fields) to the ledger, removes every container of the environment that is neither live nor a warm standby,
-    then the images and configurations that no rollback of any environment on this host may need, and releases the lock
-    of this run.
+  - Writes O(fields) to the ledger, removes every container of the environment that is neither live, a standby nor kept
+    of a failed attempt, then the images and configurations that no rollback of any environment on this host may need,
+    and releases the lock of this run.
   - Does nothing when this run does not hold the lock, and fails when it had something to record.
   - Once the entry is written the release is live, so what fails after that is a warning.
 version_added: 0.1.0
@@ -31,6 +31,10 @@ options:
     description: Verified releases, the live one included, that stay available for rollbacks.
     type: int
     default: 5
+  keep_failed:
+    description: Failed attempts whose container, image and configuration stay to be looked at.
+    type: int
+    default: 2
   prune:
     description: Whether to retire and prune. Without it only the lock is released.
     type: bool
@@ -78,7 +82,6 @@ pruned:
   type: dict
 """
 
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +97,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 REFUSALS = (EngineError, ProxyError, OSError, ValueError, lock.LockDamaged, lock.LockLost, ledger.LedgerDamaged)
 
@@ -101,7 +105,6 @@ REFUSALS = (EngineError, ProxyError, OSError, ValueError, lock.LockDamaged, lock
 def record(params: dict[str, Any], home: Path) -> dict[str, Any]:
     """Write the entry of the release that is live from now on."""
     history.check_fields("deployed", params["fields"])
-    lock.renew(str(home / environment.LOCK), params["run"], datetime.now(timezone.utc))
     return ledger.append(str(home / environment.LEDGER), "deployed", params["fields"])
 
 
@@ -122,7 +125,8 @@ def tidy(module: AnsibleModule, home: Path) -> tuple[list[str], dict[str, Any]]:
     engine = Engine()
     try:
         retired = retire(engine, params, home)
-        pruned = retention.prune(engine, Path(params["directory"]), home, params["image"], params["keep"])
+        directory, image = Path(params["directory"]), params["image"]
+        pruned = retention.prune(engine, directory, home, image, params["keep"], params["keep_failed"])
     except REFUSALS as error:
         if not params["fields"]:
             raise
@@ -150,6 +154,7 @@ def main() -> None:
             "image": {"type": "str", "required": True},
             "run": {"type": "str", "required": True},
             "keep": {"type": "int", "default": 5},
+            "keep_failed": {"type": "int", "default": 2},
             "prune": {"type": "bool", "default": True},
             "warm_standby": {"type": "int", "default": 600},
             "drain_timeout": {"type": "int", "default": 30},
@@ -168,13 +173,14 @@ def main() -> None:
         if not params["fields"] and (held is None or held.run_id != params["run"]):
             module.exit_json(changed=False, entry=None, retired=[], pruned=nothing)
             return
-        if params["fields"]:
-            entry = record(params, home)
-        try:
-            if params["prune"]:
-                retired, pruned = tidy(module, home)
-        finally:
-            lock.release(path, params["run"])
+        with Tenure(home, params["run"]):
+            if params["fields"]:
+                entry = record(params, home)
+            try:
+                if params["prune"]:
+                    retired, pruned = tidy(module, home)
+            finally:
+                lock.release(path, params["run"])
     except REFUSALS as error:
         module.fail_json(msg=environment.explain(error))
         return

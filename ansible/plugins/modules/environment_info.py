@@ -168,7 +168,11 @@ def main() -> None:
         traffic=found.routes.described if found.routes else None,
         maintenance=bool(found.routes and found.routes.maintenance),
         paused=found.paused,
-        others=[it["name"] for it in found.ours if it is not serving and it is not standby],
+        others=[
+            it["name"]
+            for it in found.ours
+            if it is not serving and it is not standby and it["slot"] != labels.FAILED
+        ],
         drift=drift(found, serving),
         lock=holder,
         entries=history.recent(params["entries"]),

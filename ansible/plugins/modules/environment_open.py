@@ -72,9 +72,17 @@ options:
     type: int
     default: 30
   lease:
-    description: Seconds until another run may take the lock over.
+    description: Seconds after which another run may take the lock over when this one does not renew it.
     type: int
-    default: 900
+    default: 300
+  wait:
+    description: Seconds to wait for a lock that another run holds. Read by the action plugin.
+    type: int
+    default: 0
+  keep_failed:
+    description: Failed attempts whose container stays, stopped, to be looked at.
+    type: int
+    default: 2
   owner:
     description: Who runs the deployment. Set by the action plugin.
     type: str
@@ -215,6 +223,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
 from ansible_collections.slipway.core.plugins.module_utils.history import NoRollback
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 KINDS = ["deploy", "rollback", "promote", "abort", "maintenance"]
 REFUSALS = (
@@ -224,12 +233,13 @@ REFUSALS = (
     ProxyError,
     ValueError,
     ledger.LedgerDamaged,
+    lock.LockLost,
     snapshot.SnapshotDamaged,
 )
 
 
-def take_lock(params: dict[str, Any], home: Path, now: datetime) -> tuple[dict[str, Any] | None, str]:
-    """Take the lock; returns its holder when another run has it, and the run that it was taken over from."""
+def take_lock(params: dict[str, Any], home: Path, now: datetime) -> tuple[dict[str, Any] | None, lock.Lock | None]:
+    """Take the lock; returns its holder when another run has it, and the lock that was taken over."""
     attempt = lock.acquire(
         str(home / environment.LOCK),
         params["owner"],
@@ -240,14 +250,22 @@ def take_lock(params: dict[str, Any], home: Path, now: datetime) -> tuple[dict[s
         gone=params["gone"],
     )
     if attempt.acquired:
-        return None, attempt.previous.run_id if attempt.previous else ""
+        return None, attempt.previous
     held = attempt.lock
     holder = {
         "host": held.host if held else "",
         "run": held.run_id if held else "",
         "explanation": attempt.explanation,
     }
-    return holder, ""
+    return holder, None
+
+
+def holder_of(home: Path) -> lock.Lock | None:
+    """Who holds the lock; None when nobody does, or the file does not tell."""
+    try:
+        return lock.read(str(home / environment.LOCK))
+    except lock.LockDamaged:
+        return None
 
 
 def main() -> None:
@@ -265,7 +283,9 @@ def main() -> None:
             "slot_ports": {"type": "dict", "options": {slot: {"type": "int"} for slot in labels.BEHIND_PROXY}},
             "warm_standby": {"type": "int", "default": 600},
             "drain_timeout": {"type": "int", "default": 30},
-            "lease": {"type": "int", "default": 900},
+            "lease": {"type": "int", "default": 300},
+            "wait": {"type": "int", "default": 0},
+            "keep_failed": {"type": "int", "default": 2},
             "owner": {"type": "str"},
             "host": {"type": "str"},
             "run": {"type": "str"},
@@ -277,19 +297,21 @@ def main() -> None:
     home = environment.home(params["directory"], params["app"], params["environment"])
     now = datetime.now(timezone.utc)
     locked, ready = False, False
-    interrupted = (environment.lock_holder(home) or {}).get("run", "")
     try:
-        if not module.check_mode:
+        if module.check_mode:
+            found = survey.report(params, home, Engine(), now, True, holder_of(home))
+        else:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             holder, interrupted = take_lock(params, home, now)
             if holder:
                 module.fail_json(
                     msg=f"{params['environment']} is being deployed already: the lock is {holder['explanation']}. "
-                    "Wait for it, then run the same command again.",
+                    "Run the same command again later, or let it wait with -e lock_wait=300 (seconds).",
                     holder=holder,
                 )
             locked = True
-        found = survey.report(params, home, Engine(), now, module.check_mode, interrupted)
+            with Tenure(home, params["run"]):
+                found = survey.report(params, home, Engine(), now, False, interrupted)
         ready = True
     except REFUSALS as error:
         module.fail_json(msg=environment.explain(error))

@@ -33,7 +33,7 @@ options:
   lease:
     description: Seconds until another run may take the lock over.
     type: int
-    default: 900
+    default: 300
   deadline:
     description: Seconds until a standby that is started has to be healthy.
     type: int
@@ -91,6 +91,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
 
 CARRIED_OVER = ("environment", "version", "build", "commit", "digest", "image", "config", "container", "slot")
@@ -162,7 +163,7 @@ def main() -> None:
             "owner": {"type": "str", "required": True},
             "controller": {"type": "str", "required": True},
             "reason": {"type": "str", "required": True},
-            "lease": {"type": "int", "default": 900},
+            "lease": {"type": "int", "default": 300},
             "deadline": {"type": "int", "default": 30},
             "warm_standby": {"type": "int", "default": 600},
             "drain_timeout": {"type": "int", "default": 30},
@@ -178,7 +179,8 @@ def main() -> None:
             module.fail_json(msg=f"It could not be gone back on, because the lock is {attempt.explanation}.")
             return
         try:
-            entry, story = undo(params, home)
+            with Tenure(home, params["run"]):
+                entry, story = undo(params, home)
         finally:
             lock.release(path, params["run"])
     except (
@@ -188,6 +190,7 @@ def main() -> None:
         OSError,
         ValueError,
         ledger.LedgerDamaged,
+        lock.LockLost,
         snapshot.SnapshotDamaged,
     ) as error:
         module.fail_json(msg=f"It could not be gone back on, run rollback.yml: {error}.")

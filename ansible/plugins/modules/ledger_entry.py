@@ -52,11 +52,11 @@ entry:
   type: dict
 """
 
-from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import environment, history, ledger, lock
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
 def main() -> None:
@@ -83,8 +83,10 @@ def main() -> None:
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if module.params["run"]:
-            lock.renew(str(path.parent / environment.LOCK), module.params["run"], datetime.now(timezone.utc))
-        entry = ledger.append(str(path), event, fields)
+            with Tenure(path.parent, module.params["run"]):
+                entry = ledger.append(str(path), event, fields)
+        else:
+            entry = ledger.append(str(path), event, fields)
     except (ValueError, OSError, ledger.LedgerDamaged, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return

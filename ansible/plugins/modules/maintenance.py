@@ -18,6 +18,10 @@ options:
     type: str
     choices: ["on", "off"]
     required: true
+  run:
+    description: The run that changes something, which has to hold the environment's lock. Not needed in check mode.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -41,9 +45,10 @@ RETURN = r""" # """
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
 def main() -> None:
@@ -51,6 +56,7 @@ def main() -> None:
         argument_spec={
             **environment.OPTIONS,
             "state": {"type": "str", "choices": ["on", "off"], "required": True},
+            "run": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -67,10 +73,11 @@ def main() -> None:
             return
         changed = now.maintenance is not shown
         if changed and not module.check_mode:
-            front.route(home, fronts, replace(now, maintenance=shown))
-            # Nothing but the page: what else group_vars have changed needs a reload, which is a deployment's.
-            files.write_config(diff["after"])
-    except (EngineError, ProxyError, OSError) as error:
+            with Tenure(home, params["run"]):
+                front.route(home, fronts, replace(now, maintenance=shown))
+                # Nothing but the page: what else group_vars have changed needs a reload, which is a deployment's.
+                files.write_config(diff["after"])
+    except (EngineError, ProxyError, OSError, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return
     what = "everybody gets the maintenance page" if shown else "the application answers"

@@ -12,7 +12,9 @@ description:
   - Containers of other identities get no new connections and end when they have finished what they had begun.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
-extends_documentation_fragment: slipway.core.environment
+extends_documentation_fragment:
+  - slipway.core.environment
+  - slipway.core.tenure
 options:
   identity:
     description: Which container is to run, by its label.
@@ -38,6 +40,7 @@ EXAMPLES = r"""
     app: myapp
     environment: staging
     identity: 1a2b3c4d
+    run: 261124-021500-4711
 """
 
 RETURN = r"""
@@ -53,9 +56,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import Proxy, ProxyError, wait_until
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 RELOAD_SECONDS = 15.0
 
@@ -119,13 +123,15 @@ def main() -> None:
             **environment.OPTIONS,
             "identity": {"type": "str", "required": True},
             "start": {"type": "bool", "default": True},
+            "run": {"type": "str", "required": True},
         },
     )
     params = module.params
     home = environment.home(params["directory"], params["app"], params["environment"])
     try:
-        done = apply(Engine(), params, home)
-    except (EngineError, ProxyError, OSError) as error:
+        with Tenure(home, params["run"]):
+            done = apply(Engine(), params, home)
+    except (EngineError, ProxyError, OSError, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return
     module.exit_json(changed=bool(done), done=done, story="; ".join(done) or "the proxy is as it should be")

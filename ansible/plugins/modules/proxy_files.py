@@ -21,6 +21,10 @@ options:
     description: Certificate chain and private key in PEM. Empty for none.
     type: str
     default: ""
+  run:
+    description: The run that changes something, which has to hold the environment's lock. Not needed in check mode.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -42,7 +46,8 @@ EXAMPLES = r"""
 RETURN = r""" # """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
 def main() -> None:
@@ -51,17 +56,23 @@ def main() -> None:
             **environment.OPTIONS,
             "config": {"type": "str", "required": True},
             "certificate": {"type": "str", "default": "", "no_log": True},
+            "run": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     params = module.params
-    files = front.Front(environment.home(params["directory"], params["app"], params["environment"]))
+    home = environment.home(params["directory"], params["app"], params["environment"])
+    files = front.Front(home)
     diff = files.diff(params["config"])
     try:
         changed = diff["before"] != diff["after"]
         if not module.check_mode:
-            files.prepare(params["certificate"])
-            files.stage(params["config"] if changed else "")
+            with Tenure(home, params["run"]):
+                files.prepare(params["certificate"])
+                files.stage(params["config"] if changed else "")
+    except lock.LockLost as lost:
+        module.fail_json(msg=f"The proxy's files were not written, because {lost}.")
+        return
     except OSError as error:
         module.fail_json(msg=f"The proxy's files cannot be written to {files.folder}: {error.strerror or error}.")
         return

@@ -38,6 +38,11 @@ options:
   secrets:
     description: A mapping with C(env) and C(files), each from name to value, as one JSON text.
     type: json
+  run:
+    description: >-
+      The run that changes something, which has to hold the environment's lock. Without it nothing is pulled or kept.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: none
@@ -88,9 +93,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import snapshot, wanted
+from ansible_collections.slipway.core.plugins.module_utils import lock, snapshot, wanted
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.pulling import OPTIONS, pull
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
 def owner(user: str) -> tuple[int, int]:
@@ -138,15 +144,19 @@ def main() -> None:
             "config": {"type": "str", "required": True},
             "configuration": {"type": "dict"},
             "secrets": {"type": "json", "no_log": True},
+            "run": {"type": "str", "default": ""},
         },
-        required_together=[["configuration", "secrets"]],
+        required_together=[["configuration", "secrets"], ["image", "digest"]],
     )
     directory, config = module.params["directory"], module.params["config"]
     try:
-        pulled = fetch(module.params)
-        changed = keep(module.params)
+        pulled = changed = False
+        if module.params["run"]:
+            with Tenure(Path(directory), module.params["run"]):
+                pulled = fetch(module.params)
+                changed = keep(module.params)
         kept = snapshot.read(directory, config)
-    except (EngineError, ValueError, OSError, snapshot.SnapshotDamaged) as error:
+    except (EngineError, ValueError, OSError, lock.LockLost, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=f"{str(error).rstrip('.')}.")
         return
     files = Path(directory) / "configs" / config / "files"

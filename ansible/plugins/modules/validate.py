@@ -39,6 +39,10 @@ options:
     description: Per cent of the traffic for a candidate that waits.
     type: str
     default: "0"
+  lock_wait:
+    description: Seconds to wait for an environment that another run holds.
+    type: str
+    default: "0"
   options:
     description: Names of the extra variables this verb takes. Others are refused, but for variables of roles.
     type: list

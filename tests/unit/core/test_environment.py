@@ -44,7 +44,7 @@ def test_an_image_that_any_environment_may_need_survives(tmp_path):
     for version, digest in (("1.0.1", A), ("1.0.2", B), ("1.0.3", C)):
         deployed(staging, version, digest)
     engine = FakeEngine([A, B, C])
-    pruned = retention.prune(engine, tmp_path, staging, "r/app", keep=1)
+    pruned = retention.prune(engine, tmp_path, staging, "r/app", keep=1, keep_failed=0)
     assert pruned["images"] == [B]
 
 
@@ -53,7 +53,7 @@ def test_nothing_is_pruned_while_another_environment_is_being_deployed(tmp_path)
     deployed(staging, "1.0.2", B)
     production.mkdir()
     (production / environment.LOCK).write_text("{}")
-    assert retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1)["images"] == []
+    assert retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1, keep_failed=0)["images"] == []
 
 
 def test_a_ledger_that_cannot_be_trusted_protects_every_image(tmp_path):
@@ -61,7 +61,7 @@ def test_a_ledger_that_cannot_be_trusted_protects_every_image(tmp_path):
     deployed(staging, "1.0.2", B)
     production.mkdir()
     (production / environment.LEDGER).write_text("torn")
-    pruned = retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1)
+    pruned = retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1, keep_failed=0)
     assert pruned["images"] == []
     assert "line 1" in pruned["warning"]
 
@@ -72,7 +72,7 @@ def test_the_live_release_and_those_before_it_are_kept(tmp_path, keep):
     digests = [f"sha256:{number:064}" for number in range(8)]
     for number, digest in enumerate(digests):
         deployed(staging, f"1.0.{number}", digest)
-    pruned = retention.prune(FakeEngine(digests), tmp_path, staging, "r/app", keep)
+    pruned = retention.prune(FakeEngine(digests), tmp_path, staging, "r/app", keep, keep_failed=0)
     assert pruned["images"] == digests[: 8 - keep]
 
 

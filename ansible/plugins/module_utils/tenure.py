@@ -1,0 +1,138 @@
+"""The time in which a step of a run works on an environment: no step of another run meets it, and its lease goes on.
+
+A controller can die while its last step goes on working on the target. The next run takes the lock over, and that step
+must not act on what the next run has begun. So every step that changes something holds ``flock`` on ``<home>/work``,
+which the kernel frees when the step dies, and looks at the lock once a second: one that has lost it ends at once, as if
+it had been killed. The run that took the lock over waits for that before it looks at anything.
+
+SSH tells a step that its controller has gone by closing what it writes its result to: poll(2) reports POLLERR for a
+pipe that nobody reads any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import threading
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+
+from ansible_collections.slipway.core.plugins.module_utils import lock
+
+WORK = "work"
+LOCK = "lock.json"
+BEAT_SECONDS = 1.0
+# A step that has lost the lock notices at the next beat; only a machine that is overloaded takes longer.
+WAIT_SECONDS = 60.0
+POLL_SECONDS = 0.05
+LOST_CODE = 1
+
+
+class Abandoned(Exception):
+    """Nobody waits for this step's result any more, so that nobody would go back on what it begins."""
+
+
+class Tenure:
+    """Holds an environment for one step; enter it before the first change and leave it after the last.
+
+    Entering raises lock.LockLost when the run does not hold the lock, TimeoutError when another step does not end
+    within WAIT_SECONDS, and OSError.
+
+    :param home: the environment's folder.
+    :param run: the run that holds the lock.
+    :param yields: whether the step may be ended between any two instructions when the lock is lost. One that may not
+        is short, and whoever took the lock over waits for its end.
+    """
+
+    def __init__(self, home: Path, run: str, yields: bool = True) -> None:
+        self._home = home
+        self._path = str(home / LOCK)
+        self._run = run
+        self._yields = yields
+        self._left = threading.Event()
+        self._work = -1
+
+    def __enter__(self) -> Tenure:
+        lock.renew(self._path, self._run, _now())
+        self._work = os.open(self._home / WORK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _take(self._work, self._home)
+            lock.renew(self._path, self._run, _now())
+        except BaseException:
+            os.close(self._work)
+            raise
+        threading.Thread(target=self._beat, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._left.set()
+        os.close(self._work)
+
+    def check(self) -> None:
+        """Ask between two parts of a long step whether there is a point in going on.
+
+        :raises Abandoned: there is none.
+        """
+        if abandoned():
+            raise Abandoned("the run that began this has ended")
+
+    def _beat(self) -> None:
+        renewed = time.monotonic()
+        while not self._left.wait(BEAT_SECONDS):
+            try:
+                lease = lock.lease(self._path, self._run)
+                if time.monotonic() - renewed >= lease / 3 and not abandoned():
+                    lock.renew(self._path, self._run, _now())
+                    renewed = time.monotonic()
+            except lock.LockLost as lost:
+                if self._yields:
+                    _end(f"This step gave up, because {lost}.")
+                return
+            except (OSError, TimeoutError):
+                continue  # such as a full disk: the lease says how long that may last
+
+
+def _take(work: int, home: Path) -> None:
+    """Wait until no other step works here.
+
+    :raises TimeoutError: one still does after WAIT_SECONDS.
+    """
+    ends = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            fcntl.flock(work, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                raise TimeoutError(
+                    f"a step of another run has been at work here for {WAIT_SECONDS:.0f} s although its lock was taken "
+                    f"over: find it with fuser {home / WORK}"
+                ) from None
+            time.sleep(POLL_SECONDS)
+
+
+def abandoned() -> bool:
+    """Whether nobody reads this module's result any more."""
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, event in poll.poll(0))
+
+
+def _end(message: str) -> None:
+    """End the process from its second thread; what the first one does must survive that as it must survive a kill."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps({"failed": True, "msg": message}).encode("utf-8"))
+    os._exit(LOST_CODE)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+

@@ -1,0 +1,55 @@
+"""Options of the fault tests, and the application that they break."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.application import Application
+from tests.integration.faults.ground import Ground, under_load
+from tests.integration.target import Target
+
+PORT = 8086
+QUICK = {
+    "deploy_health_passes": 1,
+    "deploy_health_interval": 0.1,
+    "deploy_stop_timeout": 5,
+    "deploy_soak_seconds": 0,
+    "deploy_warm_standby": 7200,
+}
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Random numbers that follow from the seed and the test's name."""
+    return random.Random(f"{request.config.option.seed} {request.node.name}")
+
+
+@pytest.fixture(scope="session")
+def make(target: Target, image: str) -> Callable[..., Application]:
+    """Makes an application on a port of its own."""
+
+    def made(port: int, **variables: Any) -> Application:
+        given = {
+            "release_image": image,
+            **QUICK,
+            "deploy_port": port,
+            "deploy_public_url": f"http://{target.address}:{port}",
+            **variables,
+        }
+        return Application(f"f{secrets.token_hex(3)}", target, given, target.address, {"staging": port})
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def ground(make: Callable[..., Application]) -> Iterator[Ground]:
+    """An application under load whose strategy is blue_green."""
+    app = make(PORT)
+    with under_load(app) as ground:
+        yield ground
+    app.target.forget(app.name)

@@ -1,0 +1,108 @@
+"""The ground on which things break: one application under load, and what has to hold of it afterwards."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.slipway.core.plugins.module_utils import ledger
+
+from bench.generator import Plan
+from bench.load import Load
+from bench.outcomes import Outcome
+from tests.integration.application import Application
+
+# Answers that take a second are in flight at every cut-over, and hold up no drain for long.
+PLAN = Plan(rate=50, slow=1, websockets=1, streams=1, slow_seconds=1.0, websocket_seconds=1.0, stream_seconds=1.0)
+DEADLINE = 60.0
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = DEADLINE, what: str = "") -> float:
+    """Wait for a condition; returns the seconds that it took, and fails the test when it does not come true."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, what or "the condition did not come true"
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+@dataclass
+class Traffic:
+    """The outcomes of a load, taken part by part."""
+
+    file: Path
+    _offset: int = 0
+
+    def take(self) -> list[Outcome]:
+        """Every request that has ended since the last time."""
+        with self.file.open("rb") as lines:
+            lines.seek(self._offset)
+            content = lines.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return [Outcome(**json.loads(line)) for line in whole.splitlines()]
+
+
+@dataclass
+class Ground:
+    """One environment of an application with a load on it.
+
+    :param build: that is live now.
+    """
+
+    app: Application
+    traffic: Traffic
+    builds: tuple[int, ...] = (1, 2, 3)
+    build: int = 1
+    _recorded: int = field(default=0)
+
+    def next(self) -> tuple[str, str]:
+        """The version that is live, and one that is not live nor its standby, to be deployed."""
+        old = self.build
+        self.build = self.builds[(self.builds.index(old) + 1) % len(self.builds)]
+        self._recorded = len(self.app.ledger("staging"))
+        self.traffic.take()
+        return f"1.0.{old}", f"1.0.{self.build}"
+
+    def ledger(self) -> list[dict[str, object]]:
+        """The ledger's entries, of which each has been verified."""
+        content = self.app.target.read(self.app.ledger_path("staging"))
+        with tempfile.NamedTemporaryFile() as copy:
+            copy.write(content)
+            copy.flush()
+            return ledger.read(copy.name)
+
+    def assert_settled(self, version: str) -> None:
+        """This version serves, nothing is left over, and the ledger tells so without a break in its chain."""
+        assert self.app.answer("staging")["version"] == version
+        entries = self.ledger()
+        deployed = [entry for entry in entries if entry["event"] == "deployed"]
+        assert deployed[-1]["version"] == version
+        fresh = [entry for entry in entries[self._recorded :] if entry["event"] == "deployed"]
+        assert [entry["version"] for entry in fresh] == [version]
+        verified = {entry["container_run"] for entry in deployed}
+        containers = self.app.containers("staging").values()
+        failed = {entry["run"] for entry in entries if entry["event"] == "failed"}
+        running = [it for it in containers if it["State"]["Running"]]
+        assert {it["Config"]["Labels"]["io.slipway.run"] for it in containers} <= verified | failed
+        assert {it["Config"]["Labels"]["io.slipway.run"] for it in running} <= verified
+        assert len(running) <= 2
+        left = self.app.target.run("sh", "-c", f"ls -A {self.app.home('staging')}").split()
+        assert "lock.json" not in left
+        assert not [name for name in left if name.endswith(".new")]
+
+
+@contextmanager
+def under_load(app: Application, plan: Plan = PLAN) -> Iterator[Ground]:
+    """Staging serves 1.0.1 under a load that lasts as long as this context."""
+    app.ship("staging", 1)
+    with (
+        tempfile.TemporaryDirectory(prefix="slipway-faults-") as folder,
+        Load(app.url("staging"), plan.rate, Path(folder), plan=plan),
+    ):
+        yield Ground(app, Traffic(Path(folder, "outcomes.jsonl")))
