@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup environment demo test test-unit lint bench bench-traffic bench-proxy clean
+.PHONY: help setup environment demo test test-unit test-faults lint bench bench-traffic bench-proxy clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -18,6 +18,9 @@ test: setup ## Lint, unit tests, molecule and integration tests
 
 test-unit: environment ## Unit tests only
 	@.venv/bin/python -m tools.check unit
+
+test-faults: setup ## Break everything that can break, under load, and make docs/RELIABILITY.md (FAULT=…, SEED=…)
+	@.venv/bin/python -m tools.faults $(if $(SEED),--seed $(SEED)) $(if $(FAULT),'$(FAULT)')
 
 lint: environment ## Linters and type checks only
 	@.venv/bin/python -m tools.check lint

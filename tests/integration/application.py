@@ -25,6 +25,7 @@ class Application:
 
     :param variables: extra variables of each run; those of a single run come on top.
     :param address: where this machine reaches its public ports, by environment those of the lab unless ``ports`` says.
+    :param state: the folder of the state of all environments on the target.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Application:
     variables: dict[str, Any] = field(default_factory=dict)
     address: str = "127.0.0.1"
     ports: dict[str, int] = field(default_factory=dict)
+    state: str = STATE
 
     def url(self, env: str, path: str = "") -> str:
         """The public address of an environment."""
@@ -113,7 +115,7 @@ class Application:
 
     def home(self, env: str) -> str:
         """The folder of an environment's state."""
-        return f"{STATE}/{self.name}-{env}"
+        return f"{self.state}/{self.name}-{env}"
 
     def ledger_path(self, env: str) -> str:
         """The file of an environment's ledger."""

@@ -22,6 +22,7 @@ from bench.load import Load
 from bench.outcomes import Outcome, failed, judge, summary
 from tests import releases
 from tests.integration.application import Application
+from tests.integration.faults.report import Row, answered
 from tests.integration.target import Target
 from tests.integration.verbs import DEADLINE_SECONDS, Process, Run
 from tests.lab import Lab
@@ -91,22 +92,24 @@ class Hosts:
         return [host.answer("staging")["version"] for host in self.on.values()]
 
     @contextlib.contextmanager
-    def nobody_notices(self, *changing: str) -> Iterator[None]:
-        """Send requests to each host all the time; none may fail.
+    def nobody_notices(self, *changing: str, dead: str = "") -> Iterator[list[Outcome]]:
+        """Send requests to each host all the time; none may fail. Yields a list that has all of them at the end.
 
         :param changing: hosts on which NEW may answer as well as OLD.
+        :param dead: a host that gets no requests, as it stands still.
         """
         loads: dict[str, Load] = {}
+        everything: list[Outcome] = []
         with contextlib.ExitStack() as stack:
             for host, application in self.on.items():
-                loads[host] = stack.enter_context(Load(application.url("staging"), RATE, plan=LIGHT))
-            yield
-        troubles: dict[str, list[Outcome]] = {}
+                if host != dead:
+                    loads[host] = stack.enter_context(Load(application.url("staging"), RATE, plan=LIGHT))
+            yield everything
         for host, load in loads.items():
             outcomes = judge(load.outcomes(), {OLD, NEW} if host in changing else {OLD})
-            troubles[host] = failed(outcomes)
+            everything += outcomes
             print(f"{host}: {summary(outcomes)}")
-        assert troubles == {FIRST: [], SECOND: [], THIRD: []}
+        assert failed(everything) == []
 
     def forget(self) -> None:
         """Remove the application everywhere."""
@@ -282,10 +285,24 @@ def test_one_of_a_batch_cannot_record_its_release(hosts: Hosts) -> None:
     assert f"{NEW} was not deployed to staging on {SECOND}: commit: " in run.output
 
 
-def test_the_second_one_cannot_be_reached(hosts: Hosts) -> None:
+def keep(request: pytest.FixtureRequest, fault: str, outcomes: list[Outcome], following: Run) -> None:
+    """Keep what became of a fault as a row of docs/RELIABILITY.md."""
+    Row(
+        group="Hosts",
+        fault=fault,
+        during=answered(outcomes),
+        after=f"{OLD} on all",
+        following=f"completed on all, {following.seconds:.1f} s",
+        requests=len(outcomes),
+        failed={},
+        test=request.node.nodeid,
+    ).keep()
+
+
+def test_the_second_one_cannot_be_reached(hosts: Hosts, request: pytest.FixtureRequest) -> None:
     third = hosts.on[THIRD]
     untouched = third.running(), third.ledger("staging")
-    with hosts.nobody_notices(FIRST):
+    with hosts.nobody_notices(FIRST) as outcomes:
         run = hosts.deploy(NEW, deploy_serial=1, second={"ansible_port": 1})
     assert run.code != 0
     assert hosts.answers() == [OLD] * 3
@@ -293,21 +310,26 @@ def test_the_second_one_cannot_be_reached(hosts: Hosts) -> None:
     assert (third.running(), third.ledger("staging")) == untouched
     assert f"{SECOND} cannot be reached over SSH" in run.output
     assert f"{FIRST}: {OLD} serves there again" in run.output
+    following = hosts.deploy(NEW)
+    assert following.code == 0, following.output
+    assert hosts.answers() == [NEW] * 3
+    keep(request, "the second of three hosts cannot be reached from the start", outcomes, following)
 
 
-def test_the_last_one_gets_lost_on_the_way(hosts: Hosts) -> None:
+def test_the_last_one_gets_lost_on_the_way(hosts: Hosts, request: pytest.FixtureRequest) -> None:
     """It stands still while its candidate is proven; afterwards the next run finds out what it left."""
     machine = hosts.on[THIRD].target.machine
-    process = hosts.start(version=NEW, deploy_serial=1, deploy_health_passes=50, environ=IMPATIENT)
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not any(event["phase"] == "preflight" and event["host"] == THIRD for event in process.events()):
-        assert time.monotonic() < deadline, process.events()
-        time.sleep(0.05)
-    subprocess.run(["docker", "pause", machine], check=True, capture_output=True)
-    try:
-        run = process.end()
-    finally:
-        subprocess.run(["docker", "unpause", machine], check=True, capture_output=True)
+    with hosts.nobody_notices(FIRST, SECOND, dead=THIRD) as outcomes:
+        process = hosts.start(version=NEW, deploy_serial=1, deploy_health_passes=50, environ=IMPATIENT)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not any(event["phase"] == "preflight" and event["host"] == THIRD for event in process.events()):
+            assert time.monotonic() < deadline, process.events()
+            time.sleep(0.05)
+        subprocess.run(["docker", "pause", machine], check=True, capture_output=True)
+        try:
+            run = process.end()
+        finally:
+            subprocess.run(["docker", "unpause", machine], check=True, capture_output=True)
     assert run.code != 0
     assert f"{THIRD} cannot be reached over SSH" in run.output
     for host in (FIRST, SECOND):
@@ -315,3 +337,7 @@ def test_the_last_one_gets_lost_on_the_way(hosts: Hosts) -> None:
         assert hosts.on[host].ledger("staging")[-1]["reason"] == f"{THIRD} failed"
         assert f"{host}: {OLD} serves there again" in run.output
     assert hosts.answers() == [OLD] * 3
+    following = hosts.deploy(NEW)
+    assert following.code == 0, following.output
+    assert hosts.answers() == [NEW] * 3
+    keep(request, "the third of three hosts dies between candidate and cut-over", outcomes, following)

@@ -70,11 +70,25 @@ def fetch(url: str, params: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # what urllib, ssl and the cookie jar raise has no common base
         return {"status": -1, "content": "", "msg": str(error) or type(error).__name__}
     try:
-        content = answer.read(BODY_CHARACTERS).decode("utf-8", "replace")
+        content = _body(answer, params["timeout"]).decode("utf-8", "replace")
     except OSError as error:
         return {"status": -1, "content": "", "msg": f"the answer broke off: {error}"}
     told = {name.lower().replace("-", "_"): value for name, value in answer.headers.items()}
     return {**told, "status": answer.code, "content": content, "msg": ""}
+
+
+def _body(answer: Any, seconds: float) -> bytes:
+    """The beginning of an answer. The time limit of its socket holds for each part, this one for all of them."""
+    ends = time.monotonic() + seconds
+    body = b""
+    while len(body) < BODY_CHARACTERS:
+        part = answer.read1(BODY_CHARACTERS - len(body))
+        if not part:
+            break
+        body += part
+        if time.monotonic() > ends:
+            raise TimeoutError(f"it was not finished within {seconds} s")
+    return body
 
 
 def expected(params: dict[str, Any]) -> Expectation:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.application import Application
+from tests.integration.faults.bad_registry import BadRegistry, bad_registry
 from tests.integration.faults.ground import Ground, under_load
 from tests.integration.target import Target
 
@@ -53,3 +54,10 @@ def ground(make: Callable[..., Application]) -> Iterator[Ground]:
     with under_load(app) as ground:
         yield ground
     app.target.forget(app.name)
+
+
+@pytest.fixture(scope="session")
+def registry(target: Target, image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BadRegistry]:
+    """A registry that can misbehave, with the lab's releases in it."""
+    with bad_registry(target, tmp_path_factory.mktemp("registry")) as made:
+        yield made

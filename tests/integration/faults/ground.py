@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.slipway.core.plugins.module_utils import ledger
@@ -59,15 +60,33 @@ class Ground:
     traffic: Traffic
     builds: tuple[int, ...] = (1, 2, 3)
     build: int = 1
-    _recorded: int = field(default=0)
+    _recorded: int = 0
+    _began: float = 0.0
 
     def next(self) -> tuple[str, str]:
         """The version that is live, and one that is not live nor its standby, to be deployed."""
         old = self.build
         self.build = self.builds[(self.builds.index(old) + 1) % len(self.builds)]
-        self._recorded = len(self.app.ledger("staging"))
-        self.traffic.take()
+        self.settle()
         return f"1.0.{old}", f"1.0.{self.build}"
+
+    def settle(self) -> None:
+        """Begin anew with what is there: requests and ledger entries from now on count."""
+        self._recorded = len(self.app.ledger("staging"))
+        self._began = time.monotonic()
+        self.traffic.take()
+
+    def seconds_since(self) -> float:
+        """Seconds since it was begun anew."""
+        return time.monotonic() - self._began
+
+    def speaks_ssh(self) -> bool:
+        """Whether the machine's SSH server greets."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.app.target.lab.ssh_port), timeout=2) as connection:
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
 
     def ledger(self) -> list[dict[str, object]]:
         """The ledger's entries, of which each has been verified."""
@@ -77,14 +96,17 @@ class Ground:
             copy.flush()
             return ledger.read(copy.name)
 
-    def assert_settled(self, version: str) -> None:
-        """This version serves, nothing is left over, and the ledger tells so without a break in its chain."""
+    def assert_settled(self, version: str, fresh: int = 1) -> None:
+        """This version serves, nothing is left over, and the ledger tells so without a break in its chain.
+
+        :param fresh: how often it was deployed since it was begun anew.
+        """
         assert self.app.answer("staging")["version"] == version
         entries = self.ledger()
         deployed = [entry for entry in entries if entry["event"] == "deployed"]
         assert deployed[-1]["version"] == version
-        fresh = [entry for entry in entries[self._recorded :] if entry["event"] == "deployed"]
-        assert [entry["version"] for entry in fresh] == [version]
+        since = [entry["version"] for entry in entries[self._recorded :] if entry["event"] == "deployed"]
+        assert since == [version] * fresh
         verified = {entry["container_run"] for entry in deployed}
         containers = self.app.containers("staging").values()
         failed = {entry["run"] for entry in entries if entry["event"] == "failed"}

@@ -26,6 +26,7 @@ class Row:
     :param requests: that were sent from the fault until the next verb had ended.
     :param failed: of those, by why they failed.
     :param test: the test that makes it happen, as pytest names it.
+    :param seed: of its random instants; None when it has none.
     """
 
     group: str
@@ -36,6 +37,7 @@ class Row:
     requests: int
     failed: dict[str, int]
     test: str
+    seed: int | None = None
 
     def keep(self) -> None:
         """Write it, in place of an earlier one of the same test and fault."""

@@ -45,22 +45,29 @@ class Way:
 
 
 DEPLOY = ("validate", "lock", "resolve", "gate", "preflight", "health")
+ROLLBACK = ("validate", "lock", "resolve", "preflight", "health")
 WAYS = {
     "blue_green": Way("deploy", 8087, (*DEPLOY, "cut-over", "verify", "commit")),
     "canary": Way("deploy", 8088, (*DEPLOY, "canary", "cut-over", "verify", "commit"), CANARY),
     "recreate": Way(
         "deploy", 8089, (*DEPLOY, "container", "cut-over", "verify", "commit"), {"deploy_strategy": "recreate"}, True
     ),
-    "rollback": Way("rollback", 8090, ("validate", "lock", "resolve", "preflight", "health", "cut-over", "verify", "commit")),
+    "rollback": Way("rollback", 8090, (*ROLLBACK, "cut-over", "verify", "commit")),
 }
 BOUNDARIES = [(way, phase) for way, found in WAYS.items() for phase in found.phases]
 
 
 @dataclass
 class Struck:
-    """What the next command found, and did."""
+    """What served until the next command, and what that did.
+
+    :param during: who answered until the interruption,
+    :param after: and who after it.
+    :param ended: how the interrupted run ended; None for one that was killed.
+    """
 
     during: str
+    after: str
     ended: Run | None
     following: Run
     requests: int
@@ -103,6 +110,8 @@ def strike(ground: Ground, way: Way, when: str | float, how: Callable[[Process],
         process.wait(when)
     ended = how(process)
     during = ground.traffic.take()
+    after = app.answer("staging")["version"] or "nobody"
+    assert after in (old, version) or way.restarts
     following = app.run(way.verb, env="staging", version=version)
     assert following.code == 0, following.output
     ground.assert_settled(version)
@@ -114,7 +123,7 @@ def strike(ground: Ground, way: Way, when: str | float, how: Callable[[Process],
         assert failed == {}, following.output
     else:
         assert longest_gap(everything) < RESTART_SECONDS
-    return Struck(answered(during), ended, following, len(everything), failed)
+    return Struck(answered(during), after, ended, following, len(everything), failed)
 
 
 def kill(process: Process) -> None:
@@ -140,16 +149,22 @@ def keep(request: pytest.FixtureRequest, fault: str, struck: list[Struck]) -> No
         for trouble, count in one.failed.items():
             failed[trouble] = failed.get(trouble, 0) + count
     seconds = sorted(one.following.seconds for one in struck)
+    seed = request.config.option.seed if "random" in request.node.name else None
     Row(
         group="Kills",
         fault=fault,
-        during=" and ".join(sorted({one.during for one in struck})) if len(struck) == 1 else "old or new release",
-        after="the same",
+        during=_told([one.during for one in struck]),
+        after=_told([one.after for one in struck]),
         following=f"completed, {seconds[len(seconds) // 2]:.1f} s",
         requests=sum(one.requests for one in struck),
         failed=failed,
-        test=request.node.name,
+        test=request.node.nodeid,
+        seed=seed,
     ).keep()
+
+
+def _told(versions: list[str]) -> str:
+    return versions[0] if len(versions) == 1 else "the old or the new release"
 
 
 def quick(name: str, phase: str) -> bool:
@@ -205,5 +220,4 @@ def test_phases_of_an_undisturbed_run(grounds: Callable[[str], Ground], name: st
     run = ground.app.run(way.verb, env="staging", version=version)
     assert run.code == 0, run.output
     seen = dict.fromkeys(event["phase"] for event in run.events if event["phase"])
-    print(name, tuple(seen), run.seconds)
     assert tuple(seen) == way.phases

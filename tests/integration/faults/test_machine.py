@@ -1,0 +1,175 @@
+"""Whatever is killed or restarted on the target comes back with the same release, without a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bench.outcomes import longest_gap
+from tests.integration.application import Application
+from tests.integration.faults.ground import Ground, wait_until
+from tests.integration.faults.report import Row, answered, troubles
+from tests.integration.target import Target, run
+
+BACK_SECONDS = 60.0
+HOG = "b = []\nwhile True: b.append(bytearray(10**7))"
+
+
+def pid(target: Target, container: str) -> str:
+    """The process id of a container's first process."""
+    return target.docker("inspect", "--format", "{{.State.Pid}}", container)
+
+
+def service(target: Target, name: str) -> str:
+    """The process id of one of the machine's services."""
+    return target.run("pidof", name).split()[0]
+
+
+def front(app: Application) -> str:
+    """The proxy's container."""
+    found = app.target.containers(app.name).items()
+    return next(key for key, it in found if it["Config"]["Labels"]["io.slipway.slot"] == "proxy")
+
+
+def live(app: Application) -> str:
+    """The live container."""
+    return str(app.live_container("staging")["Id"])
+
+
+def restart_dockerd(app: Application) -> None:
+    """SIGTERM to dockerd, which the machine's init starts again; containers run on (live-restore)."""
+    before = service(app.target, "dockerd")
+    app.target.run("kill", before)
+    wait_until(lambda: app.target.run("sh", "-c", "pidof dockerd || :").strip() not in ("", before))
+
+
+def kill_dockerd(app: Application) -> None:
+    """SIGKILL to dockerd."""
+    before = service(app.target, "dockerd")
+    app.target.run("kill", "-9", before)
+    wait_until(lambda: app.target.run("sh", "-c", "pidof dockerd || :").strip() not in ("", before))
+
+
+def kill_containerd(app: Application) -> None:
+    """SIGKILL to containerd."""
+    before = service(app.target, "containerd")
+    app.target.run("kill", "-9", before)
+    wait_until(lambda: app.target.run("sh", "-c", "pidof containerd || :").strip() not in ("", before))
+
+
+def out_of_memory(app: Application) -> None:
+    """A process in the live container takes all memory it may have, and the kernel kills the application's."""
+    container = live(app)
+    app.target.docker("update", "--memory", "200m", "--memory-swap", "200m", container)
+    # The kernel takes the largest score first, and so not the process that eats the memory.
+    processes = app.target.docker("top", container, "-o", "pid").split()[1:]
+    app.target.run("sh", "-c", f"for it in {' '.join(processes)}; do echo 1000 > /proc/$it/oom_score_adj; done")
+    app.target.run("sh", "-c", f"docker exec {container} python3 -c '{HOG}' || :")
+
+
+def kill_live(app: Application) -> None:
+    """``docker kill`` of the live container."""
+    app.target.docker("kill", live(app))
+
+
+def kill_live_process(app: Application) -> None:
+    """SIGKILL to the live container's first process."""
+    app.target.run("kill", "-9", pid(app.target, live(app)))
+
+
+def kill_proxy(app: Application) -> None:
+    """``docker kill`` of the proxy's container."""
+    app.target.docker("kill", front(app))
+
+
+def kill_proxy_process(app: Application) -> None:
+    """SIGKILL to HAProxy."""
+    app.target.run("kill", "-9", pid(app.target, front(app)))
+
+
+def stop_machine(app: Application) -> None:
+    """The machine stops hard, and is started."""
+    run(["docker", "restart", "--time", "0", app.target.machine])
+
+
+# Nobody notices, where the containers run on.
+UNNOTICED = {
+    "dockerd restarted": restart_dockerd,
+    "dockerd killed": kill_dockerd,
+    "containerd killed": kill_containerd,
+}
+NOTICED = {
+    "live container's process killed": kill_live_process,
+    "live container killed (docker kill)": kill_live,
+    "live container out of memory": out_of_memory,
+    "proxy's process killed": kill_proxy_process,
+    "proxy killed (docker kill)": kill_proxy,
+    "machine stopped hard and started": stop_machine,
+}
+QUICK = ("dockerd restarted", "live container killed (docker kill)", "machine stopped hard and started")
+FAULTS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in [*UNNOTICED, *NOTICED]]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_same_release_comes_back(ground: Ground, name: str, request: pytest.FixtureRequest) -> None:
+    app, version = ground.app, f"1.0.{ground.build}"
+    ground.settle()
+    doing: Callable[[Application], None] = {**UNNOTICED, **NOTICED}[name]
+    doing(app)
+    wait_until(lambda: app.answer("staging")["version"] == version, BACK_SECONDS, f"{version} did not come back")
+    back = ground.seconds_since()
+    wait_until(lambda: ground.speaks_ssh(), BACK_SECONDS)
+    during = ground.traffic.take()
+    following = app.run("deploy", env="staging", version=version)
+    assert following.code == 0, following.output
+    ground.assert_settled(version, fresh=0)
+    status = app.run("status")
+    everything = [*during, *ground.traffic.take()]
+    assert {outcome.version for outcome in everything if outcome.version} == {version}
+    failed = troubles(everything)
+    if name in UNNOTICED:
+        assert failed == {}
+    assert "! myapp-staging" not in status.output, status.output
+    Row(
+        group="Machine",
+        fault=name,
+        during=f"{answered(during)}, longest gap {longest_gap(everything):.1f} s",
+        after=f"{version}, {back:.1f} s later",
+        following=f"nothing to do, {following.seconds:.1f} s" if not following.changed else "repaired",
+        requests=len(everything),
+        failed=failed,
+        test=request.node.nodeid,
+    ).keep()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.thorough) for name in ("dockerd restarted", "containerd killed")],
+)
+@pytest.mark.parametrize("phase", ["health", "cut-over"])
+def test_a_deployment_meets_it(ground: Ground, name: str, phase: str, request: pytest.FixtureRequest) -> None:
+    app = ground.app
+    old, version = ground.next()
+    process = app.start("deploy", env="staging", version=version)
+    process.wait_for(phase)
+    UNNOTICED[name](app)
+    ended = process.end()
+    during = ground.traffic.take()
+    after = app.answer("staging")["version"]
+    assert after in (old, version)
+    following = app.run("deploy", env="staging", version=version)
+    assert following.code == 0, following.output
+    ground.assert_settled(version)
+    everything = [*during, *ground.traffic.take()]
+    assert troubles(everything) == {}
+    Row(
+        group="Machine",
+        fault=f"{name} after {phase} of a deployment, which {'completed' if ended.code == 0 else 'failed'}",
+        during=answered(during),
+        after=after,
+        following=f"completed, {following.seconds:.1f} s",
+        requests=len(everything),
+        failed={},
+        test=request.node.nodeid,
+    ).keep()
