@@ -50,7 +50,7 @@ def make(target: Target, image: str) -> Callable[..., Application]:
 @pytest.fixture(scope="module")
 def ground(make: Callable[..., Application]) -> Iterator[Ground]:
     """An application under load whose strategy is blue_green."""
-    app = make(PORT)
+    app = make(PORT, deploy_memory="200m")
     with under_load(app) as ground:
         yield ground
     app.target.forget(app.name)
