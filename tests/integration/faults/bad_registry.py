@@ -16,6 +16,7 @@ from typing import Any
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from lab.keys import tls_key, unsigned
@@ -154,10 +155,13 @@ def certificate(lab: Lab, address: str, folder: Path) -> ssl.SSLContext:
     """TLS for an address, signed by the lab's authority."""
     ca = x509.load_pem_x509_certificate((lab.directory / "ca.crt").read_bytes())
     ca_key = load_pem_private_key((lab.directory / "ca.key").read_bytes(), None)
+    assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
     key = tls_key(folder / "key.pem")
     authority = str(ca.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
-    ours = unsigned("bad registry", authority, key).add_extension(
-        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False
+    ours = (
+        unsigned("bad registry", authority, key)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
     )
     (folder / "cert.pem").write_bytes(ours.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

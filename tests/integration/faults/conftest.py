@@ -52,6 +52,7 @@ def ground(make: Callable[..., Application]) -> Iterator[Ground]:
     """An application under load whose strategy is blue_green."""
     app = make(PORT, deploy_memory="200m")
     with under_load(app) as ground:
+        ground.fetch_all()
         yield ground
     app.target.forget(app.name)
 

@@ -119,6 +119,14 @@ class Ground:
         assert not [name for name in left if name.endswith(".new")]
 
 
+    def fetch_all(self) -> None:
+        """Deploy every build once, so that nothing is new to the target any more, and deployments take alike."""
+        for _ in self.builds:
+            _, version = self.next()
+            run = self.app.run("deploy", env="staging", version=version)
+            assert run.code == 0, run.output
+
+
 @contextmanager
 def under_load(app: Application, plan: Plan = PLAN) -> Iterator[Ground]:
     """Staging serves 1.0.1 under a load that lasts as long as this context."""

@@ -91,8 +91,8 @@ def stop_machine(app: Application) -> None:
     run(["docker", "restart", "--time", "0", app.target.machine])
 
 
-# The containers run on. What dockerd forwards to a slot's port goes through a process of its own, which ends with it, and
-# so do the requests in flight; HAProxy sends the next ones again until the port is back.
+# The containers run on. What dockerd forwards to a slot's port goes through a process of its own, which ends with it,
+# and so do the requests in flight; HAProxy sends the next ones again until the port is back.
 CUT_ONLY = {"dockerd restarted": restart_dockerd, "dockerd killed": kill_dockerd}
 UNNOTICED = {"containerd killed": kill_containerd}
 NOTICED = {

@@ -7,10 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.faults.ground import Ground
+from tests.integration.faults.ground import Ground, wait_until
 from tests.integration.faults.report import Row, answered, troubles
-from tests.integration.target import Target
+from tests.integration.target import Target, run
 
+SOCKET = "/var/run/docker.sock"
+LISTENER = """
+import socket, sys, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen(64)
+time.sleep(300)
+"""
 DROP = ["INPUT", "--protocol", "tcp", "--dport", "22", "--jump", "DROP"]
 
 
@@ -108,29 +116,42 @@ def test_a_second_operator_who_waits(ground: Ground, request: pytest.FixtureRequ
     ).keep()
 
 
+class Deaf:
+    """Docker Engine's socket, which somebody else can hold who accepts connections and never answers."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def begin(self) -> None:
+        """Nobody gets an answer any more."""
+        self._target.run("mv", SOCKET, f"{SOCKET}.real")
+        run(["docker", "exec", "--detach", self._target.machine, "python3", "-c", LISTENER, SOCKET])
+        wait_until(lambda: self._target.run("sh", "-c", f"test -S {SOCKET} && echo yes || :") != "")
+
+    def end(self) -> None:
+        """Everybody gets one again."""
+        self._target.run("sh", "-c", f"test ! -S {SOCKET}.real || mv -f {SOCKET}.real {SOCKET}")
+
+
 @pytest.fixture
-def standing_still(target: Target) -> Iterator[list[str]]:
-    """Processes of the machine that are stopped by a signal, to go on at the end."""
-    stopped: list[str] = []
-    yield stopped
-    for process in stopped:
-        target.run("kill", "-CONT", process)
+def engine(target: Target) -> Iterator[Deaf]:
+    """Docker Engine, which answers at the end in any case."""
+    made = Deaf(target)
+    yield made
+    made.end()
 
 
 @pytest.mark.thorough
-def test_dockerd_that_does_not_answer(
-    ground: Ground, standing_still: list[str], request: pytest.FixtureRequest
-) -> None:
+def test_docker_engine_that_does_not_answer(ground: Ground, engine: Deaf, request: pytest.FixtureRequest) -> None:
     app = ground.app
     _, version = ground.next()
     process = app.start("deploy", env="staging", version=version)
     process.wait_for("preflight")
-    standing_still.append(app.target.run("pidof", "dockerd").split()[0])
-    app.target.run("kill", "-STOP", standing_still[0])
+    engine.begin()
     ended = process.end()
     assert ended.code != 0, ended.output
-    assert "Docker Engine does not answer on /var/run/docker.sock" in ended.output
-    app.target.run("kill", "-CONT", standing_still.pop())
+    assert f"Docker Engine does not answer on {SOCKET}" in ended.output
+    engine.end()
     after = app.answer("staging")["version"]
     during = ground.traffic.take()
     following = app.run("deploy", env="staging", version=version)
@@ -140,7 +161,7 @@ def test_dockerd_that_does_not_answer(
     assert troubles(everything) == {}
     Row(
         group="Runs",
-        fault=f"dockerd does not answer after preflight: the run ended {ended.seconds:.0f} s after its start",
+        fault=f"Docker Engine does not answer after preflight: the run ended {ended.seconds:.0f} s after its start",
         during=answered(during),
         after=after,
         following=f"completed, {following.seconds:.1f} s",
