@@ -11,13 +11,15 @@ from tests.integration.application import Application
 from tests.integration.faults.bad_registry import BadRegistry
 from tests.integration.faults.ground import Ground, under_load
 from tests.integration.faults.report import Row, answered, troubles
-from tests.integration.target import Target
+from tests.integration.target import STATE, Target
 from tests.integration.verbs import Run
 
 PORT = 8091
 SMALL = "/var/lib/slipway-small"
 SMALL_MIB = 20
 FRESH_BUILD = 92
+# The state of the environments, and where Docker Engine makes containers.
+READ_ONLY = (STATE, "/var/lib/docker/containers")
 BALLAST = f"{SMALL}/ballast"
 
 
@@ -40,9 +42,8 @@ def small(target: Target, make: Callable[..., Application]) -> Iterator[Ground]:
 def mended(target: Target) -> Iterator[None]:
     """Whatever was mounted or filled is as before at the end."""
     yield
-    target.run("sh", "-c", f"rm -f {BALLAST}; umount /var/lib/docker/tmp 2>/dev/null || :")
-    for place in ("/var/lib/slipway", "/var/lib/docker"):
-        target.run("mount", "-o", "remount,bind,rw", place)
+    places = " ".join(["/var/lib/docker/tmp", *READ_ONLY])
+    target.run("sh", "-c", f"rm -f {BALLAST}; for it in {places}; do umount $it 2>/dev/null || :; done")
 
 
 def fill(target: Target) -> None:
@@ -124,17 +125,17 @@ def test_disk_that_is_full_at_the_pull(
 
 
 @pytest.mark.usefixtures("mended")
-@pytest.mark.parametrize("place", ["/var/lib/slipway", pytest.param("/var/lib/docker", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("place", [READ_ONLY[0], pytest.param(READ_ONLY[1], marks=pytest.mark.thorough)])
 def test_file_system_that_is_read_only(
     ground: Ground, target: Target, place: str, request: pytest.FixtureRequest
 ) -> None:
     _, version = ground.next()
+    target.run("mount", "--bind", place, place)
     target.run("mount", "-o", "remount,bind,ro", place)
     ended = ground.app.run("deploy", env="staging", version=version)
     assert ended.code != 0, ended.output
     assert re.search(r"(?i)read-only file system", ended.output), ended.output
-    mend = ("mount", "-o", "remount,bind,rw", place)
-    keep(ground, f"{place} is read-only", ended, request, lambda: target.run(*mend))
+    keep(ground, f"{place} is read-only", ended, request, lambda: target.run("umount", place))
 
 
 @pytest.fixture
