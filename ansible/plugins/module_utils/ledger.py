@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import hashlib
 import json
 import os
@@ -87,7 +88,9 @@ def append(path: str, event: str, fields: dict[str, Any], now: datetime | None =
             "prev": entries[-1]["hash"] if entries else FIRST_PREV,
         }
         entry = {**body, "hash": hashlib.sha256(canonical(body)).hexdigest()}
-        write_durably(path, (content or b"") + canonical(entry) + b"\n")
+        longer = (content or b"") + canonical(entry) + b"\n"
+        write_durably(path, longer)
+    _verified[path] = (longer, [*entries, entry])
     return entry
 
 
@@ -99,14 +102,28 @@ def _content(path: str) -> bytes | None:
         return None
 
 
+# What this process has verified last, by path: a module reads its ledger several times, and long ones take their time.
+_verified: dict[str, tuple[bytes, list[Entry]]] = {}
+
+
 def _verify(path: str, content: bytes) -> list[Entry]:
+    known, entries = _verified.get(path, (None, []))
+    if known != content:
+        with _no_garbage_collection():
+            entries = _verify_lines(path, content)
+        _verified[path] = (content, entries)
+    return list(entries)
+
+
+def _verify_lines(path: str, content: bytes) -> list[Entry]:
     lines = content.split(b"\n")
     torn = lines.pop()
+    parsed = _parse_together(lines)
     entries: list[Entry] = []
     prev = FIRST_PREV
     for number, line in enumerate(lines, start=1):
         try:
-            entry = _parse(line)
+            entry = parsed[number - 1] if parsed else _parse(line)
             _check_place(entry, number, prev)
             _check_hash(entry, line)
         except ValueError as error:
@@ -118,6 +135,27 @@ def _verify(path: str, content: bytes) -> list[Entry]:
     if not entries:
         raise LedgerDamaged(path, 1, "the file is empty, a ledger that exists has at least one entry")
     return entries
+
+
+def _parse_together(lines: list[bytes]) -> list[Entry]:
+    """Return all lines parsed at once, which takes half the time; empty when one of them is not as it should be."""
+    with contextlib.suppress(ValueError, RecursionError):
+        parsed = _DECODER.decode((b"[" + b",".join(lines) + b"]").decode("utf-8"))
+        if len(parsed) == len(lines) and all(isinstance(entry, dict) for entry in parsed):
+            return list(parsed)
+    return []
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep the collector from looking again and again through what a long ledger is parsed to, none of it garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _parse(line: bytes) -> Entry:
