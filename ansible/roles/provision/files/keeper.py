@@ -23,7 +23,7 @@ RETRY_SECONDS = 2.0
 
 def docker(*arguments: str) -> str:
     """Run ``docker``; returns what it printed, empty when it failed."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else ""
 
 
@@ -31,8 +31,8 @@ def happenings() -> Iterator[tuple[str, str, str]]:
     """What happens to our containers from now on: ``kill`` or ``die``, the container's id, and the signal."""
     filters = ["--filter", f"label={LABEL}", "--filter", "event=kill", "--filter", "event=die"]
     command = ["docker", "events", *filters, "--format", "{{json .}}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as events:  # noqa: S603
-        assert events.stdout  # noqa: S101
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as events:
+        assert events.stdout
         for line in events.stdout:
             event = json.loads(line)
             yield event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"].get("signal", "")
@@ -42,7 +42,7 @@ def bring_back(container: str) -> None:
     """Start a container if it is there still, has a restart policy and does not run."""
     time.sleep(SETTLE_SECONDS)
     found = docker("inspect", "--format", "{{.HostConfig.RestartPolicy.Name}} {{.State.Running}} {{.Name}}", container)
-    policy, running, name = (found.split() + ["", "", ""])[:3]
+    policy, running, name = [*found.split(), "", "", ""][:3]
     if policy in KEPT and running == "false":
         answer = docker("start", container)
         print(f"{name.lstrip('/')} was killed; {'started again' if answer else 'it could not be started'}", flush=True)
