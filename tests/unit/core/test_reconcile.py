@@ -16,8 +16,8 @@ def container(name, run, slot="public", running=True):
     return {"name": name, "run": run, "slot": slot, "running": running, "proxy": name}
 
 
-def found(*ours, fronts=(), routes=None, live=LIVE, paused=None, verified=("run-1",), next_slot=None):
-    return reconcile.Found(ours, fronts, routes, live, paused, frozenset(verified), next_slot)
+def found(*ours, fronts=(), routes=None, live=LIVE, paused=None, verified=("run-1",), next_slot=None, failed=()):
+    return reconcile.Found(ours, fronts, routes, live, paused, frozenset(verified), next_slot, frozenset(failed))
 
 
 def told(state):
@@ -37,6 +37,19 @@ def test_an_orphaned_candidate_is_removed_and_the_live_container_stays():
     assert told(found(container("candidate", "run-2", "candidate"), container("live", "run-1"))) == [
         "removed candidate"
     ]
+
+
+def test_the_container_of_a_failed_attempt_is_kept_stopped():
+    bad = container("green", "run-2", "green")
+    assert told(found(BLUE, bad, failed=["run-2"])) == ["kept to look at, stopped: green"]
+    aside = container("app-staging-failed-run-2", "run-2", "failed", running=False)
+    assert told(found(BLUE, aside, failed=["run-2"])) == []
+    assert told(found(BLUE, aside)) == ["removed app-staging-failed-run-2"]
+
+
+def test_one_container_of_a_failed_attempt_is_kept_and_that_is_the_one_for_the_public_port():
+    made = [container("candidate", "run-2", "candidate"), container("public", "run-2")]
+    assert told(found(BLUE, *made, failed=["run-2"])) == ["removed candidate", "kept to look at, stopped: public"]
 
 
 def test_an_unproven_container_on_the_port_makes_way_before_the_live_one_is_started_again():
