@@ -29,9 +29,14 @@ class Environment:
 
     @cached_property
     def containers(self) -> dict[str, dict[str, Any]]:
-        """Every container of the application, running or not, as Docker inspects it, by its slot."""
+        """Every container of the application, running or not, as Docker inspects it, by its slot.
+
+        What is kept of failed attempts is in ``failed``, the newest last.
+        """
         ids = self._target.check_output(f"docker ps --all --quiet {self._labels}").split()
         found = json.loads(self._target.check_output(f"docker inspect {' '.join(ids)}")) if ids else []
+        self.failed = sorted((it for it in found if "-failed-" in it["Name"]), key=lambda it: str(it["Created"]))
+        found = [it for it in found if it not in self.failed]
         by_slot = {container["Config"]["Labels"]["io.slipway.slot"]: container for container in found}
         assert len(by_slot) == len(found)
         self.proxy = by_slot.pop("proxy", None)

@@ -25,6 +25,8 @@ QUICK = {
     "deploy_health_interval": 0.1,
     "deploy_stop_timeout": 5,
     "deploy_soak_seconds": 0,
+    # What is kept of a failed attempt is looked at where it is tested.
+    "deploy_keep_failed": 0,
     # Longer than all tests take together, so that no run of theirs is the one that stops a standby.
     "deploy_warm_standby": 7200,
     "release_approvers": [APPROVER],

@@ -58,6 +58,12 @@ def test_limit_without_the_validation(application: Application) -> None:
     assert "--limit myapp-staging leaves out the validation of the input: add localhost to it" in run.reason
 
 
+@pytest.mark.parametrize("seconds", ["soon", "-1", "1.5", "100000"])
+def test_seconds_to_wait_for_the_lock(application: Application, seconds: str) -> None:
+    reason = application.run("deploy", env="staging", version=NO_SUCH_VERSION, lock_wait=seconds).reason
+    assert reason == f"lock_wait is '{seconds}', and has to be a number of seconds up to 86400."
+
+
 def test_format_of_the_status(application: Application) -> None:
     assert application.run("status", format="jsn").reason == (
         'format is "jsn": give -e format=json, or nothing for a table.'

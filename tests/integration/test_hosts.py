@@ -34,6 +34,7 @@ QUICK = {
     "deploy_health_interval": 0.1,
     "deploy_stop_timeout": 5,
     "deploy_soak_seconds": 1,
+    "deploy_keep_failed": 0,
 }
 LIGHT = Plan(slow=1, websockets=1, streams=1)
 RATE = 60.0

@@ -54,7 +54,11 @@ def test_killed_deployment(serving: Application, phase: str, live_before: int, b
     assert serving.answer("staging")["version"] == version
     verified = {entry["container_run"] for entry in serving.ledger("staging") if entry["event"] == "deployed"}
     assert {it["Config"]["Labels"]["io.slipway.run"] for it in serving.containers("staging").values()} <= verified
-    assert serving.events("staging")[recorded:].count("deployed") == 1
+    since = serving.ledger("staging")[recorded:]
+    assert [entry["event"] for entry in since] == (["deployed"] if phase == "commit" else ["aborted", "deployed"])
+    if phase != "commit":
+        assert since[0]["interrupted"]["owner"]
+        assert version in {it["version"] for it in since[0]["evidence"]["containers"]}
 
 
 def test_machine_that_is_stopped_hard_comes_back_with_the_same_release(serving: Application) -> None:

@@ -64,3 +64,14 @@ def test_the_container_is_the_one_that_served_before(staging: Environment) -> No
     assert staging.label("config") == good["config"]
     assert staging.container["State"]["Health"]["Status"] in ("healthy", "starting")
     assert not any(setting.startswith("APP_FAULT_SECONDS=") for setting in staging.container["Config"]["Env"])
+
+
+def test_what_the_last_failures_left_is_kept_to_look_at(staging: Environment) -> None:
+    """Two of them by default, stopped, with their image and their configuration."""
+    failed = [entry for entry in staging.ledger if entry["event"] == "failed"]
+    assert "blue" in staging.containers
+    assert [it["Config"]["Labels"]["io.slipway.run"] for it in staging.failed] == [it["run"] for it in failed[-2:]]
+    assert [it["State"]["Running"] for it in staging.failed] == [False, False]
+    for container, entry in zip(staging.failed, failed[-2:], strict=True):
+        assert container["Name"] == f"/{staging.label('app')}-staging-failed-{entry['run']}"
+        assert container["HostConfig"]["RestartPolicy"]["Name"] == "no"
