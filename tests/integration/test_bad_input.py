@@ -65,9 +65,7 @@ def test_seconds_to_wait_for_the_lock(application: Application, seconds: str) ->
 
 
 def test_format_of_the_status(application: Application) -> None:
-    assert application.run("status", format="jsn").reason == (
-        'format is "jsn": give -e format=json, or nothing for a table.'
-    )
+    assert application.run("status", format="jsn").reason == "format is 'jsn': give -e format=json, or leave it out."
 
 
 @pytest.mark.parametrize(

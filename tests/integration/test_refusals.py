@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import time
@@ -30,6 +31,18 @@ def refused(promoted: Application, verb: str = "deploy", **variables: Any) -> st
 def test_version_that_the_registry_does_not_have(promoted: Application) -> None:
     reason = refused(promoted, env="staging", version="1.0.99")
     assert re.search(r"has no .*1\.0\.99.*build\.yml", reason), reason
+
+
+def test_what_happens_as_json(promoted: Application) -> None:
+    """Each step is one object, and the one that fails has the sentence that people read."""
+    run = promoted.run("deploy", env="staging", version="1.0.99", format="json")
+    assert run.code != 0
+    lines = run.output.splitlines()
+    steps = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [step["phase"] for step in steps][:2] == ["validate", "lock"]
+    (reason,) = [line.partition("✗ ")[2] for line in lines if "✗ " in line]
+    assert [step["message"] for step in steps if step.get("message")] == [reason]
+    assert len(lines) == len(steps) + 1
 
 
 @pytest.fixture

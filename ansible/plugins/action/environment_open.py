@@ -46,5 +46,7 @@ class ActionModule(ActionBase):
             if holder["run"] != told:
                 told = holder["run"]
                 left = ends - time.monotonic()
-                self._display.display(f"         waiting up to {left:.0f} s for the lock, {holder['explanation']}")
+                told_now = f"         waiting up to {left:.0f} s for the lock, {holder['explanation']}"
+                # Standard output may be JSON.
+                self._display.display(told_now, stderr=True)
             time.sleep(min(POLL_SECONDS, max(0.0, ends - time.monotonic())))

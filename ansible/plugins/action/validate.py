@@ -84,6 +84,7 @@ class ActionModule(ActionBase):
                 "canary": {"type": "str", "default": ""},
                 "canary_weight": {"type": "str", "default": "0"},
                 "lock_wait": {"type": "str", "default": "0"},
+                "format": {"type": "str", "default": ""},
                 "options": {"type": "list", "elements": "str", "default": []},
             }
         )
@@ -114,7 +115,7 @@ class ActionModule(ActionBase):
                     parse(args[name])
             except VersionError as error:
                 problems.append(str(error).rstrip("."))
-        problems += inputs.wait_problems(args["lock_wait"])
+        problems += inputs.wait_problems(args["lock_wait"]) + inputs.format_problems(args["format"])
         extra = load_extra_vars(DataLoader())
         problems += inputs.unknown_extra_variables(extra, args["options"], role_options())
         return problems

@@ -71,6 +71,8 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.slipway.core.plugins.module_utils import fates, run_summary
 
+# Its result is what it prints, and not what happened on the way.
+STATUS = "status.yml"
 TOLD = ("story", "entry", "release", "live", "url", "probes")
 QUIET_ACTIONS = frozenset(
     f"ansible.builtin.{action}"
@@ -132,7 +134,7 @@ class CallbackModule(DefaultCallback):
 
     @staticmethod
     def _wants_bare_output() -> bool:
-        """Whether ``-e format=json`` asks for nothing but the result on standard output."""
+        """Whether ``-e format=json`` asks for nothing but JSON on standard output."""
         return str(load_extra_vars(DataLoader()).get("format", "")) == "json"
 
     # What happened, for every view
@@ -153,10 +155,13 @@ class CallbackModule(DefaultCallback):
         if message:
             event["message"] = message
         self._happened.append(event)
+        line = json.dumps(event, ensure_ascii=False)
+        if self._bare and self._verb != STATUS:
+            self._display.display(line)
         if not self._events:
             return
         with self._events.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event, ensure_ascii=False) + "\n")
+            file.write(line + "\n")
 
     def _tell_ci(self, failed: bool) -> None:
         seconds = time.monotonic() - self._start

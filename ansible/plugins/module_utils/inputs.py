@@ -32,6 +32,11 @@ def wait_problems(seconds: str) -> list[str]:
     return [f"lock_wait is {seconds!r}, and has to be a number of seconds up to {MAX_WAIT_SECONDS}"]
 
 
+def format_problems(name: str) -> list[str]:
+    """Why ``format`` is no way of printing; empty when it is one."""
+    return [] if name in ("", "json") else [f"format is {name!r}: give -e format=json, or leave it out"]
+
+
 def environment_problem(env: str, verb: str, groups: Mapping[str, Sequence[str]]) -> str:
     """Why ``env`` is no environment to run ``verb`` on; empty when it is one.
 

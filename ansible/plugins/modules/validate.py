@@ -43,6 +43,10 @@ options:
     description: Seconds to wait for an environment that another run holds.
     type: str
     default: "0"
+  format:
+    description: How to print what happens, V(json) or empty for text.
+    type: str
+    default: ""
   options:
     description: Names of the extra variables this verb takes. Others are refused, but for variables of roles.
     type: list
