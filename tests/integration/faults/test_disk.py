@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -20,6 +21,7 @@ SMALL_MIB = 20
 FRESH_BUILD = 92
 # The state of the environments, and where Docker Engine makes containers.
 READ_ONLY = (STATE, "/var/lib/docker/containers")
+DOWNLOADS = "/var/lib/docker/tmp"
 BALLAST = f"{SMALL}/ballast"
 
 
@@ -38,12 +40,39 @@ def small(target: Target, make: Callable[..., Application]) -> Iterator[Ground]:
         target.run("umount", SMALL)
 
 
+@dataclass
+class Mounts:
+    """What is mounted on top of folders of the target for a while."""
+
+    target: Target
+    places: list[str] = field(default_factory=list)
+
+    def add(self, place: str, *commands: list[str]) -> None:
+        """Mount something on a folder."""
+        for command in commands:
+            self.target.run("mount", *command)
+            if place not in self.places:
+                self.places.append(place)
+
+    def clear(self) -> None:
+        """Take it away again."""
+        while self.places:
+            self.target.run("umount", self.places.pop())
+
+
+@pytest.fixture
+def mounts(target: Target) -> Iterator[Mounts]:
+    """Nothing is mounted any more at the end."""
+    made = Mounts(target)
+    yield made
+    made.clear()
+
+
 @pytest.fixture
 def mended(target: Target) -> Iterator[None]:
-    """Whatever was mounted or filled is as before at the end."""
+    """There is room again at the end."""
     yield
-    places = " ".join(["/var/lib/docker/tmp", *READ_ONLY])
-    target.run("sh", "-c", f"rm -f {BALLAST}; for it in {places}; do umount $it 2>/dev/null || :; done")
+    target.run("rm", "-f", BALLAST)
 
 
 def fill(target: Target) -> None:
@@ -105,37 +134,34 @@ def test_disk_that_is_full_at_the_configuration(small: Ground, request: pytest.F
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("mended")
 def test_disk_that_is_full_at_the_pull(
-    ground: Ground, registry: BadRegistry, target: Target, request: pytest.FixtureRequest
+    ground: Ground, registry: BadRegistry, mounts: Mounts, request: pytest.FixtureRequest
 ) -> None:
     """Docker Engine writes layers to this folder first."""
     version = registry.fresh(FRESH_BUILD)
     ground.settle()
     old = ground.build
-    target.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/var/lib/docker/tmp")
+    mounts.add(DOWNLOADS, ["-t", "tmpfs", "-o", "size=64k", "tmpfs", DOWNLOADS])
     ended = ground.app.run("deploy", env="staging", version=version)
     assert ended.code != 0, ended.output
     assert re.search(r"no space left on device.*disk has room", ended.output), ended.output
     ground.build = FRESH_BUILD
-    keep(ground, "disk full at the pull", ended, request, lambda: target.run("umount", "/var/lib/docker/tmp"))
+    keep(ground, "disk full at the pull", ended, request, mounts.clear)
     back = ground.app.run("rollback", env="staging", version=f"1.0.{old}")
     assert back.code == 0, back.output
     ground.build = old
 
 
-@pytest.mark.usefixtures("mended")
 @pytest.mark.parametrize("place", [READ_ONLY[0], pytest.param(READ_ONLY[1], marks=pytest.mark.thorough)])
 def test_file_system_that_is_read_only(
-    ground: Ground, target: Target, place: str, request: pytest.FixtureRequest
+    ground: Ground, mounts: Mounts, place: str, request: pytest.FixtureRequest
 ) -> None:
     _, version = ground.next()
-    target.run("mount", "--bind", place, place)
-    target.run("mount", "-o", "remount,bind,ro", place)
+    mounts.add(place, ["--bind", place, place], ["-o", "remount,bind,ro", place])
     ended = ground.app.run("deploy", env="staging", version=version)
     assert ended.code != 0, ended.output
     assert re.search(r"(?i)read-only file system", ended.output), ended.output
-    keep(ground, f"{place} is read-only", ended, request, lambda: target.run("umount", place))
+    keep(ground, f"{place} is read-only", ended, request, mounts.clear)
 
 
 @pytest.fixture
