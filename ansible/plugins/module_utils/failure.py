@@ -27,19 +27,22 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
 
     :param facts: env, kind, host, task and result (what failed; no task where another host did), aftermath (why putting
         the old release back failed too, or empty), release, container (state and logs of the container that failed),
-        serving (what M(slipway.core.environment_info) reports afterwards), secrets, hosts (see :func:`fates`).
+        serving (what M(slipway.core.environment_info) reports afterwards, or its ``msg`` when it could not), secrets
+        (None when they could not be read: then nothing is told that may hold one), hosts (see :func:`fates`).
     :returns: ``text`` for people, and ``entry``, the fields of the ledger's ``failed`` event. Secrets are hidden
         in both.
     """
-    secrets = [str(secret) for secret in facts["secrets"]]
+    secrets = [str(secret) for secret in facts["secrets"] or []]
+    told = facts["secrets"] is not None
     phase = phase_of(facts["task"])
     hosts = facts.get("hosts") or []
     culprits = ", ".join(fate["host"] for fate in hosts if fate["failed"])
     elsewhere = culprits and not next(fate["failed"] for fate in hosts if fate["host"] == facts["host"])
     reason = f"{culprits} failed." if elsewhere else redact.hide(_sentence(facts["result"]), secrets)
     container = facts["container"] or {}
-    logs = [redact.hide(str(line), secrets)[:LOG_CHARACTERS] for line in container.get("logs") or []]
-    answer = " ".join(redact.hide(str(facts["result"].get("body") or ""), secrets).split())[:ANSWER_CHARACTERS]
+    logs = [redact.hide(str(line), secrets)[:LOG_CHARACTERS] for line in (container.get("logs") or []) if told]
+    body = str(facts["result"].get("body") or "") if told else ""
+    answer = " ".join(redact.hide(body, secrets).split())[:ANSWER_CHARACTERS]
     release = facts["release"] or {}
     serving = _serving(facts["serving"] or {})
     entry = {
@@ -116,6 +119,8 @@ def _next(facts: dict[str, Any]) -> str:
 
 def _serving(report_of: dict[str, Any]) -> str:
     live, container = report_of.get("live"), report_of.get("serving")
+    if "live" not in report_of and report_of.get("msg"):
+        return f"not known ({_sentence(report_of).rstrip('.')}): status.yml tells, once that is mended"
     if not live:
         return "nothing, as before: this was the first deployment"
     if not container or not container["running"]:

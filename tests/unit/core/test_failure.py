@@ -45,6 +45,17 @@ def test_secrets_are_hidden_in_text_and_ledger():
     assert "********" in report["text"]
 
 
+def test_what_may_hold_a_secret_is_not_told_when_they_could_not_be_read():
+    report = failure.report(facts(secrets=None, result={"msg": "it failed", "body": "hunter2!"}))
+    assert "hunter2" not in str(report)
+    assert "it failed." in report["text"]
+
+
+def test_what_serves_is_not_made_up_when_it_could_not_be_read():
+    text = failure.report(facts(serving={"msg": "Docker Engine does not answer."}))["text"]
+    assert "serving now: not known (Docker Engine does not answer): status.yml tells" in text
+
+
 def test_each_line_of_a_secret_with_several_lines_is_hidden():
     key = "-----BEGIN-----\nkey-material\n-----END-----"
     report = failure.report(
