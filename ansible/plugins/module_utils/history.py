@@ -261,11 +261,11 @@ class History:
         """
         if keep < 0:
             raise ValueError(f"cannot keep {keep} releases")
-        if not self._deployed:
-            return []
-        live = _state(self._deployed[-1])
         waiting = self.paused()
         canary = [_state(waiting)] if waiting else []
+        if not self._deployed:
+            return canary
+        live = _state(self._deployed[-1])
         way = [_state(entry) for entry in reversed(self._way)][1 : keep + 1]
         recent = list(dict.fromkeys(_state(entry) for entry in reversed(self._deployed)))[1 : keep + 1]
         newest = {entry["digest"]: _state(entry) for entry in self._deployed}

@@ -239,6 +239,11 @@ def test_what_is_not_kept_any_more_is_no_target() -> None:
         past.rollback_target(kept={"z"})
 
 
+def test_a_canary_that_waits_is_protected_before_anything_was_deployed() -> None:
+    waiting = {**deployed(1), "event": "paused", "container_run": "run-1"}
+    assert history(waiting).protected(0) == states((1, "a"))
+
+
 def test_failed_releases_are_not_protected() -> None:
     past = history(deployed(1), deployed(2, "b"), failed(3))
     assert past.protected(5) == states((2, "b"), (1, "a"))
