@@ -65,14 +65,24 @@ def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -
     )
 
 
-def refuse_unknown(ours: list[dict[str, Any]], live: dict[str, Any] | None, interrupted: str, path: Path) -> None:
+def refuse_unknown(
+    ours: list[dict[str, Any]], history: History, interrupted: lock.Lock | None, path: Path
+) -> None:
     """Refuse to touch a container that serves although no ledger knows it, as after a ledger was lost or moved.
 
-    :param interrupted: the run whose lock was taken over, which may have left such a container.
+    :param interrupted: the lock that was taken over; its run, or one before it, may have left such a container.
     :raises ValueError: there is one.
     """
-    serving = [it for it in ours if it["running"] and it["slot"] != labels.CANDIDATE and it["run"] != interrupted]
-    if live is None and serving:
+    left = (interrupted.run_id, *interrupted.after) if interrupted else ()
+    serving = [
+        it
+        for it in ours
+        if it["running"]
+        and it["slot"] != labels.CANDIDATE
+        and it["run"] not in left
+        and not history.tells_of(it["run"])
+    ]
+    if history.live() is None and serving:
         raise ValueError(
             f"{serving[0]['name']} serves here, and {path} does not exist: correct ledger_directory or restore that "
             f"file from a backup, or remove the container with docker rm --force {serving[0]['name']}, and run the "

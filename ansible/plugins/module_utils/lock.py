@@ -1,8 +1,8 @@
 """The lock: one deployment per environment at a time, as a file on the target with a lease.
 
-``lock.json`` holds ``owner``, ``host``, ``run_id``, ``started``, ``expires`` and ``lease_seconds``. It is
-written whole or not at all, and every change is made under the writers' lock of the file, so of any number of
-runs that try at once exactly one wins. A run that dies keeps the lock only until its lease ends.
+``lock.json`` holds ``owner``, ``host``, ``run_id``, ``started``, ``expires`` and ``lease_seconds``, and where it was
+taken over ``after``. It is written whole or not at all, and every change is made under the writers' lock of the file,
+so of any number of runs that try at once exactly one wins. A run that dies keeps the lock only until its lease ends.
 
 No clock can make a lock eternal. An ``expires`` further away than the lock's own lease means that the clock
 has moved back: the first run that meets it sets it to now plus that lease. A lease is at most
@@ -50,7 +50,11 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Lock:
-    """Who holds an environment: since when, until when, and for how long at a time."""
+    """Who holds an environment: since when, until when, and for how long at a time.
+
+    ``after`` are the runs from which it was taken over one after the other, the last one first: whoever takes it over
+    may meet what any of them left.
+    """
 
     owner: str
     host: str
@@ -58,6 +62,7 @@ class Lock:
     started: datetime
     expires: datetime
     lease_seconds: int
+    after: tuple[str, ...] = ()
 
     def expired(self, now: datetime) -> bool:
         """Return whether the lease has ended."""
@@ -122,10 +127,11 @@ def acquire(
             _write(path, mine)
             return Attempt(Outcome.ACQUIRED, mine.describe(), mine)
         if found.run_id == run_id:
-            renewed = replace(mine, started=found.started)
+            renewed = replace(mine, started=found.started, after=found.after)
             _write(path, renewed)
             return Attempt(Outcome.RENEWED, renewed.describe(), renewed)
         if found.expired(now) or found.run_id == gone:
+            mine = replace(mine, after=(found.run_id, *found.after))
             _write(path, mine)
             return Attempt(Outcome.TAKEN_OVER, f"was {found.describe()}", mine, found)
         found = _capped(path, found, now)
@@ -166,8 +172,11 @@ def _holder(found: Lock | None) -> str:
     return found.describe() if found else "nobody's"
 
 
-def release(path: str, run_id: str) -> bool:
-    """Remove the lock if ``run_id`` holds it; return whether it did. A damaged file is nobody's and stays."""
+def release(path: str, run_id: str, back_to: Lock | None = None) -> bool:
+    """Remove the lock if ``run_id`` holds it; return whether it did. A damaged file is nobody's and stays.
+
+    ``back_to`` is the lock that was taken over, by a run that has not come to undo what that one's left.
+    """
     with ledger.exclusive(path):
         try:
             found = read(path)
@@ -175,6 +184,9 @@ def release(path: str, run_id: str) -> bool:
             return False
         if found is None or found.run_id != run_id:
             return False
+        if back_to:
+            _write(path, back_to)
+            return True
         os.unlink(path)
         ledger.sync_directory(os.path.dirname(path) or ".")
         return True
@@ -197,6 +209,7 @@ def read(path: str) -> Lock | None:
                 started=ledger.parse_time(values["started"]),
                 expires=ledger.parse_time(values["expires"]),
                 lease_seconds=values["lease_seconds"],
+                after=tuple(values.get("after", ())),
             )
         )
     except KeyError as error:
@@ -214,6 +227,8 @@ def _checked(lock: Lock) -> Lock:
         value = getattr(lock, name)
         if not isinstance(value, str) or not value:
             raise ValueError(f"{name} must be a text that is not empty, not {value!r}")
+    if not all(isinstance(run, str) and run for run in lock.after):
+        raise ValueError(f"after must be texts that are not empty, not {lock.after!r}")
     _lease(lock.lease_seconds)
     return lock
 
@@ -232,6 +247,7 @@ def _write(path: str, lock: Lock) -> None:
         "started": ledger.format_time(lock.started),
         "expires": ledger.format_time(lock.expires),
         "lease_seconds": lock.lease_seconds,
+        **({"after": list(lock.after)} if lock.after else {}),
     }
     ledger.write_durably(path, ledger.canonical(values) + b"\n")
 

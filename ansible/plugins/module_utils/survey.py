@@ -192,7 +192,7 @@ def report(
     running = environment.kept(home, live)
     # Before the proxy is looked for: with another ledger_directory its sockets would be looked for in the wrong folder.
     ours = environment.containers(engine, params["app"], params["environment"])
-    environment.refuse_unknown(ours, live, interrupted.run_id if interrupted else "", home / environment.LEDGER)
+    environment.refuse_unknown(ours, history, interrupted, home / environment.LEDGER)
     refuse_missing_networks(engine, asked.public["networks"])
     found, reconciled = found_and_reconciled(engine, params, home, history, now, check_mode, interrupted)
     serving = reconcile.live_container(found.ours, live)

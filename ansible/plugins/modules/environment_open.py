@@ -297,6 +297,7 @@ def main() -> None:
     home = environment.home(params["directory"], params["app"], params["environment"])
     now = datetime.now(timezone.utc)
     locked, ready = False, False
+    interrupted: lock.Lock | None = None
     try:
         if module.check_mode:
             found = survey.report(params, home, Engine(), now, True, holder_of(home))
@@ -318,7 +319,8 @@ def main() -> None:
         return
     finally:
         if locked and not ready:
-            lock.release(str(home / environment.LOCK), params["run"])
+            # Whoever comes next has to know of the run that nobody has cleaned up after.
+            lock.release(str(home / environment.LOCK), params["run"], back_to=interrupted)
     live = found["live"]
     module.exit_json(
         changed=bool(found["reconciled"]),

@@ -1,10 +1,11 @@
 """What is pruned, and what is refused, because of what an environment's ledger says."""
 
-import pytest
-from ansible_collections.slipway.core.plugins.module_utils import environment, retention
-from ansible_collections.slipway.core.plugins.module_utils import ledger as ledgers
+from datetime import UTC, datetime
 
-LIVE = {"run": "run-1", "version": "1.0.1"}
+import pytest
+from ansible_collections.slipway.core.plugins.module_utils import environment, lock, retention
+from ansible_collections.slipway.core.plugins.module_utils import ledger as ledgers
+from ansible_collections.slipway.core.plugins.module_utils.history import History
 
 
 class FakeEngine:
@@ -76,16 +77,38 @@ def test_the_live_release_and_those_before_it_are_kept(tmp_path, keep):
     assert pruned["images"] == digests[: 8 - keep]
 
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+EMPTY = History([])
+
+
+def taken_over(run, *after):
+    return lock.Lock("alice", "laptop", run, NOW, NOW, 60, after)
+
+
 @pytest.mark.parametrize(
-    ("container_run", "running", "slot", "interrupted"),
-    [("run-1", True, "public", "run-1"), ("run-1", False, "public", ""), ("run-1", True, "candidate", "")],
+    ("running", "slot", "interrupted"),
+    [
+        (True, "public", taken_over("run-1")),
+        (True, "public", taken_over("run-3", "run-2", "run-1")),
+        (False, "public", None),
+        (True, "candidate", None),
+    ],
 )
-def test_what_an_interrupted_first_deployment_left_is_known(container_run, running, slot, interrupted, tmp_path):
-    ours = [container("new", container_run, slot, running)]
-    environment.refuse_unknown(ours, None, interrupted, tmp_path / "ledger.jsonl")
+def test_what_an_interrupted_first_deployment_left_is_known(running, slot, interrupted, tmp_path):
+    ours = [container("new", "run-1", slot, running)]
+    environment.refuse_unknown(ours, EMPTY, interrupted, tmp_path / "ledger.jsonl")
+
+
+def test_what_a_first_deployment_left_is_known_when_the_ledger_tells_of_it(tmp_path):
+    fields = {"version": "1.0.1", "digest": A, "config": "c", "container_run": "run-1", "run": "run-1"}
+    for event in ("paused", "failed"):
+        told = History([{"seq": 1, "event": event, **fields}])
+        environment.refuse_unknown([container("new", "run-1")], told, None, tmp_path / "ledger.jsonl")
 
 
 def test_a_container_that_serves_without_a_ledger_is_not_touched(tmp_path):
     with pytest.raises(ValueError, match=r"new serves here, and .*ledger\.jsonl does not exist: correct"):
-        environment.refuse_unknown([container("new", "run-1")], None, "run-2", tmp_path / "ledger.jsonl")
-    environment.refuse_unknown([container("new", "run-1")], LIVE, "", tmp_path / "ledger.jsonl")
+        environment.refuse_unknown([container("new", "run-1")], EMPTY, taken_over("run-2"), tmp_path / "ledger.jsonl")
+    path = tmp_path / environment.LEDGER
+    deployed(tmp_path, "1.0.1", A)
+    environment.refuse_unknown([container("new", "run-1")], History(ledgers.read(str(path))), None, path)

@@ -75,6 +75,26 @@ def test_an_ended_lease_is_taken_over(path: str) -> None:
     assert lock.read(path) == second.lock
 
 
+def test_a_lock_remembers_the_runs_it_was_taken_over_from(path: str) -> None:
+    acquire(path, "one")
+    acquire(path, "two", later(600))
+    third = acquire(path, "three", later(1200))
+    assert third.previous is not None
+    assert (third.previous.run_id, third.previous.after) == ("two", ("one",))
+    lock.renew(path, "three", later(1201))
+    renewed = acquire(path, "three", later(1202)).lock
+    assert renewed is not None
+    assert renewed.after == ("two", "one")
+
+
+def test_a_lock_that_was_taken_over_can_be_given_back_as_it_was(path: str) -> None:
+    acquire(path, "one")
+    second = acquire(path, "two", later(600))
+    assert lock.release(path, "two", back_to=second.previous)
+    assert lock.read(path) == second.previous
+    assert acquire(path, "three", later(601)).previous == second.previous
+
+
 def test_a_lock_whose_run_is_proven_dead_is_taken_over_at_once(path: str) -> None:
     first = acquire(path, "one")
     assert lock.acquire(path, "b", "host", "two", LEASE, later(1), gone="other").outcome is Outcome.HELD
