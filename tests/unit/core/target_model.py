@@ -1,0 +1,257 @@
+"""A target in memory beneath the real modules: each change of it is one step, before which the run may be killed.
+
+After each step the invariants are checked, for what is and for what would be if everything started again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.core.plugins.module_utils import (
+    environment,
+    front,
+    labels,
+    ledger,
+    reconcile,
+    snapshot,
+)
+from ansible_collections.slipway.core.plugins.module_utils.engine import EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import Routes, all_to
+from ansible_collections.slipway.core.plugins.module_utils.history import History
+from target_engine import IMAGE, Engine, Registry
+
+APP = "myapp"
+ENVIRONMENTS = ("staging", "production")
+PORTS = {"staging": 8081, "production": 8080}
+KEEP_FAILED = 1
+
+
+class Killed(BaseException):
+    """The run has ended before this step."""
+
+
+class Target:
+    """One virtual machine with both environments, and all that is true of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.registry = Registry()
+        self.containers: list[dict[str, Any]] = []
+        self.proxies: dict[tuple[str, str], dict[str, Any]] = {}
+        self.images: set[str] = set()
+        self.proofs: set[tuple[str, ...]] = set()
+        self.now = datetime(2026, 1, 2, tzinfo=UTC)
+        self.made = self.runs = self.sessions = 0
+        self.dead_runs: dict[str, str] = {}
+        self.arguments: dict[str, Any] = {}
+        self._histories: dict[str, History] = {}
+        self.begin_run("")
+
+    def begin_run(self, run: str, left: int | None = None, trouble: str = "") -> None:
+        """From now on ``run`` works, and is killed before step ``left``, counted from 0."""
+        self.current, self.left, self.trouble, self.dead, self.phase = run, left, trouble, False, ""
+        self.stopped: list[str] = []
+        self.trace: list[str] = []
+
+    @contextlib.contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """One change, which happens whole or not at all."""
+        if self.dead or self.left == 0:
+            self.dead = True
+            raise Killed(what)
+        if self.left is not None:
+            self.left -= 1
+        self.trace.append(f"{self.phase}: {what}")
+        yield
+        if what == f"write {environment.LEDGER}":
+            self._histories.clear()
+        self.check()
+
+    # What Docker and HAProxy do by themselves.
+
+    def described(self, env: str) -> list[dict[str, Any]]:
+        wanted = {labels.APP: APP, labels.ENVIRONMENT: env}
+        return [labels.describe(it) for it in Engine(self).containers(wanted)]
+
+    def fronts(self, env: str) -> list[dict[str, Any]]:
+        wanted = {labels.APP: APP, labels.ENVIRONMENT: env, labels.SLOT: labels.FRONT}
+        return sorted(Engine(self).containers(wanted), key=lambda it: it["Created"], reverse=True)
+
+    def _holds(self, container: dict[str, Any]) -> set[int]:
+        if container["Config"]["Labels"][labels.SLOT] == labels.FRONT:
+            return {PORTS[container["Config"]["Labels"][labels.ENVIRONMENT]]}
+        bindings = container["HostConfig"]["PortBindings"].values()
+        return {int(it[0]["HostPort"]) for it in bindings if it[0]["HostPort"]}
+
+    def run(self, container: dict[str, Any]) -> None:
+        """Start a container; a second proxy takes the port over from the first one."""
+        is_front = container["Config"]["Labels"][labels.SLOT] == labels.FRONT
+        for other in self.containers:
+            both = is_front and other["Config"]["Labels"][labels.SLOT] == labels.FRONT
+            if other["State"]["Running"] and not both and self._holds(other) & self._holds(container):
+                raise EngineError(f"the port of {container['Name']} is allocated already", 500)
+        container["State"].update(Status="running", Running=True)
+        container.update(comes_back=True, accepts=True)
+        if is_front:
+            self.begin(container)
+        else:
+            ports = self._holds(container) or {40000}
+            container["NetworkSettings"]["Ports"] = {
+                "8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)} for port in ports]
+            }
+
+    def _key(self, container: dict[str, Any]) -> tuple[str, str]:
+        own = container["Config"]["Labels"]
+        return f"{APP}-{own[labels.ENVIRONMENT]}", own[labels.PROXY]
+
+    def begin(self, container: dict[str, Any]) -> None:
+        """HAProxy reads its configuration, at a start or a reload."""
+        key = self._key(container)
+        slot = front.Front(self.directory / key[0]).next_slot()
+        self.made += 1
+        self.proxies[key] = {"pid": self.made, "routes": Routes(all_to(slot or ""))}
+
+    def end(self, container: dict[str, Any]) -> None:
+        """A container's process has ended."""
+        self.stopped.append(container["Name"])
+        container["State"].update(Status="exited", Running=False)
+        container["NetworkSettings"]["Ports"] = {}
+        if labels.PROXY in container["Config"]["Labels"]:
+            self.proxies.pop(self._key(container), None)
+
+    def _survives(self, container: dict[str, Any]) -> bool:
+        return container["comes_back"] and container["HostConfig"]["RestartPolicy"]["Name"] != "no"
+
+    def restart(self) -> None:
+        """The machine, or Docker, starts again."""
+        for container in self.containers:
+            if container["State"]["Running"]:
+                self.end(container)
+        for container in filter(self._survives, self.containers):
+            self.run(container)
+        self.check()
+
+    def pass_time(self, seconds: float) -> None:
+        """The clock moves; a proxy that has been told to finish has done so."""
+        self.now += timedelta(seconds=seconds)
+        for container in self.containers:
+            if container["State"]["Running"] and not container["accepts"]:
+                self.end(container)
+
+    # What must hold after each step.
+
+    def home(self, env: str) -> Path:
+        return environment.home(str(self.directory), APP, env)
+
+    def entries(self, env: str) -> list[dict[str, Any]]:
+        return ledger.read(str(self.home(env) / environment.LEDGER))
+
+    def history(self, env: str) -> History:
+        if env not in self._histories:
+            self._histories[env] = History(self.entries(env))
+        return self._histories[env]
+
+    def found(self, env: str) -> reconcile.Found:
+        where = {"app": APP, "environment": env, "keep_failed": KEEP_FAILED}
+        return environment.find(Engine(self), where, self.home(env), self.history(env))
+
+    def reached(self, env: str, restarted: bool = False) -> list[dict[str, Any] | None]:
+        """The containers that requests reach, None for a slot without one: now, or if everything started again."""
+        running = {it["Id"]: self._survives(it) if restarted else it["State"]["Running"] for it in self.containers}
+        ours = [it for it in self.described(env) if running[it["id"]]]
+        fronts = [it for it in self.fronts(env) if running[it["Id"]] and it["accepts"]]
+        if not fronts:
+            return [it for it in ours if it["slot"] == labels.PUBLIC]
+        after_start = Routes(all_to(front.Front(self.home(env)).next_slot() or ""))
+        slots: set[str] = set()
+        for proxy in fronts:
+            routes = after_start if restarted else self.proxies[self._key(proxy)]["routes"]
+            slots |= {slot for slot, weight in routes.weights.items() if weight} | ({routes.asked} - {""})
+        return [next((it for it in ours if it["slot"] == slot), None) for slot in sorted(slots)]
+
+    def live_stays(self, container: dict[str, Any]) -> None:
+        """Only the cut-over of recreate, and the move from it, stop the live container, for one that is proven."""
+        described = labels.describe(container)
+        env = container["Config"]["Labels"][labels.ENVIRONMENT]
+        if reconcile.live_container([described], self.history(env).live()):
+            assert self.phase == "container_switch", f"{self.phase} stops the live container"
+            proven = {self.current, (self.history(env).paused() or {}).get("container_run")}
+            assert any(run in proven for *_, run in self.proofs), "nothing is proven that could replace it"
+
+    def check(self) -> None:
+        verified_in_staging = self.history("staging").verified_digests()
+        for env in ENVIRONMENTS:
+            live = self.history(env).live()
+            for restarted in (False, True):
+                when = "after a restart " if restarted else ""
+                reached = self.reached(env, restarted)
+                for it in filter(None, reached):
+                    proof = (env, it["digest"], it["config"], it["run"])
+                    assert proof in self.proofs, f"{when}traffic reaches {it['name']}, which is not proven"
+                    if env == "production":
+                        assert it["digest"] in verified_in_staging, "production runs what staging has not verified"
+                if live and live["slot"] in labels.BEHIND_PROXY:
+                    assert reached, f"{when}nothing gets the traffic of {env}"
+                    assert all(reached), f"{when}some traffic of {env} reaches nothing"
+
+    def settled(self, env: str) -> None:
+        """Nothing is left to reconcile, only what the ledger tells of is there, and the live release serves."""
+        found = self.found(env)
+        assert [step.told for step in reconcile.steps(found)] == [], "one run does not reconcile"
+        live, canary = reconcile.live_container(found.ours, found.live), reconcile.paused_container(found)
+        kept = [it["name"] for it in (live, canary, reconcile.standby(found)) if it]
+        for it in found.ours:
+            failed = it["slot"] == labels.FAILED and not it["running"] and it["run"] in found.failed_runs
+            assert it["name"] in kept or failed, f"{it['name']} is nobody's"
+        assert (live is None) == (found.live is None), "the live container is gone"
+        serving = {it["name"] for it in self.reached(env) if it}
+        # A canary that waits beside one on the public port has no proxy yet that could send it anything.
+        behind = live is None or live["slot"] in labels.BEHIND_PROXY
+        wanted = [live, canary] if behind else [live]
+        assert serving == {it["name"] for it in wanted if it}, "others serve than the ledger says"
+
+    def retained(self, env: str, keep: int) -> None:
+        """What rollbacks may need is there: of ``keep`` releases, the live one included, and of a canary that waits."""
+        history = self.history(env)
+        deployed = [entry for entry in self.entries(env) if entry["event"] == "deployed"]
+        newest = {entry["digest"]: entry for entry in deployed}
+        order = list(dict.fromkeys(entry["digest"] for entry in reversed(deployed)))
+        wanted = [history.live(), *(newest[digest] for digest in order[1:keep]), history.paused()]
+        if len(deployed) > 1 and all(entry["digest"] != deployed[-1]["digest"] for entry in deployed[:-1]):
+            assert history.rollback_target()["seq"] == deployed[-2]["seq"], "a rollback skips what was live"
+            wanted.append(deployed[-2])
+        configurations = snapshot.kept(str(self.home(env)))
+        for entry in filter(None, wanted):
+            assert entry["config"] in configurations, f"the configuration of entry {entry['seq']} is gone"
+            assert f"{IMAGE}@{entry['digest']}" in self.images, f"the image of entry {entry['seq']} is gone"
+
+    # Saving, and going back to what was saved.
+
+    def looks(self) -> Any:
+        """What a later run can tell two states of this target apart by."""
+        names = ("containers", "proxies", "images", "proofs")
+        events = [(entry["event"], entry.get("digest")) for env in ENVIRONMENTS for entry in self.entries(env)]
+        files = [front.Front(self.home(env)).config() for env in ENVIRONMENTS]
+        return copy.deepcopy([getattr(self, name) for name in names]), events, files
+
+    def save(self) -> tuple[dict[str, Any], dict[Path, bytes]]:
+        """All there is, to be brought back with :meth:`bring_back`."""
+        state = {name: copy.deepcopy(value) for name, value in vars(self).items() if name != "_histories"}
+        return state, {path: path.read_bytes() for path in self.directory.rglob("*") if path.is_file()}
+
+    def bring_back(self, saved: tuple[dict[str, Any], dict[Path, bytes]]) -> None:
+        state, files = saved
+        vars(self).update(copy.deepcopy(state), _histories={})
+        for path in [it for it in self.directory.rglob("*") if it.is_file() and it not in files]:
+            path.unlink()
+            if path.name == "config.json":
+                shutil.rmtree(path.parent)
+        for path, content in files.items():
+            (path.parent / "files" if path.name == "config.json" else path.parent).mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)

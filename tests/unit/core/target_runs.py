@@ -1,0 +1,364 @@
+"""Runs of deploy.yml and rollback.yml on a target in memory: the real modules, in the order of the role ``deploy``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import ModuleType
+from typing import Any
+
+from ansible_collections.slipway.core.plugins.action.plan import ActionModule as Plan
+from ansible_collections.slipway.core.plugins.module_utils import labels
+from ansible_collections.slipway.core.plugins.modules import (
+    canary_pause,
+    canary_step,
+    candidate,
+    container_switch,
+    cut_over,
+    drain,
+    environment_close,
+    environment_open,
+    environment_undo,
+    ledger_entry,
+    proxy_apply,
+    proxy_files,
+    release_fetch,
+)
+from target_engine import IMAGE, Engine
+from target_gates import ask_gate, resolve
+from target_model import APP, KEEP_FAILED, PORTS, Target
+from target_modules import TaskFailed, call
+
+KEEP = 2
+LEASE = 300
+STEPS = (5, 50)
+TROUBLES = ("", "pull", "preflight", "candidate", "canary", "prove", "cut_over", "public")
+
+
+@dataclass
+class Run:
+    """One run of a playbook for one environment.
+
+    :param trouble: what goes wrong on the way, one of TROUBLES.
+    :param setting: what the proxy's configuration says besides; another one makes it reload.
+    :param front: what the proxy is made of; another one makes another container.
+    :param other_host: whether another host fails after this one was verified.
+    :param meanwhile: called between the resolution of the release and everything after it.
+    """
+
+    target: Target
+    env: str
+    kind: str = "deploy"
+    version: str = ""
+    strategy: str = "blue_green"
+    config: str = "a"
+    trouble: str = ""
+    pause: bool = False
+    setting: str = "1"
+    front: str = "one"
+    warm_standby: int = 600
+    other_host: bool = False
+    meanwhile: Callable[[], Any] = str
+    id: str = ""
+    open: dict[str, Any] = field(default_factory=dict)
+
+    def begin(self, left: int | None = None) -> None:
+        """Let the run begin; it is killed before step ``left``."""
+        target = self.target
+        target.runs += 1
+        target.now += timedelta(seconds=1)
+        self.id = f"260102-000000-{target.runs}"
+        self.committed: dict[str, Any] = {}
+        self.attempted, self.fetched, self.approval = "", False, None
+        target.begin_run(self.id, left, self.trouble)
+
+    @property
+    def proxied(self) -> bool:
+        return self.strategy != "recreate"
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        return {"directory": str(self.target.directory), "app": APP, "environment": self.env}
+
+    def _do(self, module: ModuleType, **arguments: Any) -> dict[str, Any]:
+        return call(self.target, module, **arguments)
+
+    def _here(self, module: ModuleType, **arguments: Any) -> dict[str, Any]:
+        return self._do(module, **self._where, run=self.id, **arguments)
+
+    def _configuration(self) -> dict[str, Any]:
+        public = {"bind": "127.0.0.1", "port": PORTS[self.env], "public_url": "http://x"}
+        lists: dict[str, Any] = {
+            name: [] for name in ("volumes", "networks", "tmpfs", "capabilities", "command", "entrypoint")
+        }
+        limits = {"memory": "0", "cpus": 0.0, "pids_limit": 9, "read_only": True, "init": True, "stop_timeout": 1}
+        return {
+            **lists,
+            **limits,
+            "env": {"SETTING": self.config},
+            "labels": {},
+            "user": f"{os.getuid()}:{os.getgid()}",
+            "secrets_path": "/run/secrets",
+            "container_port": 8000,
+            "restart_policy": "unless-stopped",
+            "health": {"path": "/health"},
+            **({} if self.proxied else public),
+        }
+
+    def take(self) -> dict[str, Any]:
+        """Lock, reconcile and look. Raises TaskFailed when the run is refused."""
+        port = PORTS[self.env]
+        self.open = self._do(
+            environment_open,
+            **self._where,
+            image=IMAGE,
+            kind=self.kind,
+            version=self.version,
+            configuration=self._configuration(),
+            secrets=json.dumps({"env": {}, "files": {}}),
+            proxied=self.proxied,
+            bind="127.0.0.1",
+            ports=[port],
+            slot_ports={"blue": port + 10000, "green": port + 20000},
+            warm_standby=self.warm_standby,
+            drain_timeout=0,
+            lease=LEASE,
+            keep_failed=KEEP_FAILED,
+            owner="alice",
+            host="laptop",
+            run=self.id,
+            gone=self.target.dead_runs.get(self.env, ""),
+        )
+        self.target.stopped.clear()
+        return self.open
+
+    def take_or_refuse(self) -> bool:
+        """Whether the run may go on; then nothing that another one left is there any more."""
+        try:
+            self.take()
+        except TaskFailed as refusal:
+            self.message = str(refusal)
+            return False
+        self.target.settled(self.env)
+        return True
+
+    def play(self) -> str:
+        """Everything; returns what became of it: ``done``, ``failed``, or ``refused`` before anything was touched."""
+        if not self.take_or_refuse():
+            return "refused"
+        outcome, self.phase = "done", "resolve"
+        try:
+            self.abort() if self.kind == "abort" else self.ship()
+            if self.other_host and self.committed:
+                self.undo()
+        except TaskFailed as failure:
+            self.message = str(failure)
+            outcome = "failed"
+            self.record_failure()
+        if not self.committed:
+            self.close(prune=bool(self.attempted or self.fetched or self.kind == "abort"))
+        return outcome
+
+    def abort(self) -> None:
+        paused = self.open["paused"]
+        fields = {"version": paused["version"], "digest": paused["digest"], "run": self.id}
+        self._do(ledger_entry, directory=self.open["home"], event="aborted", run=self.id, fields=fields)
+
+    def decide(self) -> None:
+        """Resolve the release, compare it with what is live, and ask the gate."""
+        if self.kind in ("rollback", "promote"):
+            self.release = self.open["target" if self.kind == "rollback" else "paused"]
+        else:
+            self.release = resolve(self.target, self.env, self.version)
+        self.meanwhile()
+        live, serving = self.open["live"], self.open["serving"]
+        same = live and (live["digest"], live["config"]) == (self.release["digest"], self.open["config"])
+        self.unchanged = bool(serving and same)
+        self.warm = Plan._is_warm(self.release, self.open)
+        if self.kind == "promote":
+            self.approval = self.open["paused"]["approval"]
+        elif self.kind == "deploy" and self.env == "production" and not self.unchanged:
+            self.approval = ask_gate(self.target, self.release, self.open["approvals"])
+
+    def ship(self) -> None:
+        self.decide()
+        if self.unchanged:
+            return
+        self.phase = "preflight"
+        fronts = self.open["proxy"]["fronts"]
+        if self.trouble == "preflight" or (not self.proxied and any(it["running"] for it in fronts)):
+            raise TaskFailed(msg="the target lacks something")
+        self.phase = "replace"
+        live = self.open["slots"]["live"]
+        self.held = bool(self.open["serving"] and self.open["serving"]["slot"] == labels.PUBLIC)
+        self.serving = self.open["serving"]["name"] if self.open["serving"] else ""
+        if not self.proxied:
+            self.recreate()
+            return
+        self.free = self.open["slots"]["free"]
+        wanted = self._proxy_config(self.free if self.held else live)
+        names = [it["proxy"] for it in fronts]
+        if self.open["proxy"]["config"] != wanted or names != [self.front] or not fronts[0]["running"]:
+            self.apply_proxy(wanted)
+        self.name = f"{APP}-{self.env}-{self.free}"
+        if not self.warm:
+            self.fill_slot()
+        steps = self.strategy == "canary" and self.kind == "deploy" and not self.pause and not self.warm and live
+        for weight in STEPS if steps else ():
+            self._here(canary_step, slot=self.free, container=self.name, weight=weight)
+        if self.strategy == "canary" and self.kind == "deploy" and self.pause:
+            self.wait()
+        else:
+            self.switch()
+
+    def _proxy_config(self, slot: str) -> str:
+        """The lines of the role's template that the modules read."""
+        port = PORTS[self.env]
+        ports = {"blue": port + 10000, "green": port + 20000, **self.open["slots"]["ports"]}
+        lines = [f"# {self.setting}", f"    bind 127.0.0.1:{port}"]
+        lines += [f"    server {it} 127.0.0.1:{at} weight {100 if it == slot else 0}" for it, at in ports.items()]
+        return "\n".join([*lines, "    server switch 127.0.0.1:1 disabled", ""])
+
+    def apply_proxy(self, config: str) -> None:
+        """The role ``proxy``."""
+        self._here(proxy_files, config=config)
+        if self.front not in [it["proxy"] for it in self.open["proxy"]["fronts"]]:
+            own = {"app": APP, "environment": self.env, "slot": labels.FRONT, "proxy": self.front}
+            made = {labels.PREFIX + name: value for name, value in own.items()}
+            policy = {"PortBindings": {}, "RestartPolicy": {"Name": "unless-stopped"}}
+            body = {"Image": "haproxy", "Labels": made, "HostConfig": policy}
+            Engine(self.target).create(self._front_name, body)
+        self._here(proxy_apply, identity=self.front, start=not self.held)
+
+    @property
+    def _front_name(self) -> str:
+        return f"{APP}-{self.env}-proxy-{self.front}"
+
+    def fill_slot(self) -> None:
+        self.fetch()
+        spare = self.open["slots"]["standby"]
+        if self.open["slots"]["sessions"] > 0 and spare:
+            self._here(drain, container=spare["name"], timeout=0)
+        self.attempted = self.name
+        self._prove(self.name, self.free, PORTS[self.env] + {"blue": 10000, "green": 20000}[self.free])
+
+    def fetch(self) -> None:
+        """Pull, before anything stops."""
+        self.fetched = True
+        if self.release["digest"] in self.open["digests"] and self.open["config_kept"]:
+            return
+        asked = {"configuration": self._configuration(), "secrets": json.dumps({"env": {}, "files": {}})}
+        self._do(
+            release_fetch,
+            image=IMAGE,
+            digest=self.release["digest"],
+            directory=self.open["home"],
+            config=self.open["config"],
+            run=self.id,
+            **(asked if self.kind == "deploy" else {}),
+        )
+
+    def _prove(self, name: str, slot: str, port: int, health: bool = True) -> None:
+        own = {"app": APP, "environment": self.env, "version": self.release["version"], "slot": slot, "run": self.id}
+        own |= {"digest": self.release["digest"], "config": self.open["config"]}
+        self._do(
+            candidate,
+            directory=self.open["home"],
+            config=self.open["config"],
+            image=f"{IMAGE}@{self.release['digest']}",
+            name=name,
+            labels={labels.PREFIX + key: value for key, value in own.items()},
+            port=port,
+            restart_policy="no" if health else "unless-stopped",
+            run=self.id,
+            **({"health": {"check": {"path": "/health"}}} if health else {}),
+        )
+
+    def wait(self) -> None:
+        """The canary waits for a person."""
+        made = self.open["slots"]["standby"]["run"] if self.warm else self.id
+        fields = self._fields(container_run=made)
+        self._here(canary_pause, slot=self.free, container=self.name, weight=5, fields=fields)
+
+    def _fields(self, **more: Any) -> dict[str, Any]:
+        told = {name: self.release[name] for name in ("version", "digest")}
+        told |= {"config": self.open["config"], "run": self.id, "approval": self.approval}
+        return {"environment": self.env, **told, **more}
+
+    def _switch_containers(self, stop: str, start: str) -> None:
+        self._do(container_switch, stop=stop, start=start, home=self.open["home"], run=self.id)
+
+    def _move(self, to: str, verify: bool = True) -> None:
+        config = self._proxy_config(to)
+        check = {"path": "/health", "host": "", "smoke_paths": []}
+        more = {"slot_url": "http://slot", "container": self.name} if verify else {"verify": False}
+        self._here(cut_over, to=to, config=config, url="http://public", check=check, **more)
+
+    def switch(self) -> None:
+        """Cut over, verify, commit, or take the traffic back."""
+        try:
+            if self.held:
+                self._switch_containers(self.serving, self._front_name)
+            self.attempted = self.name
+            self._move(self.free)
+            self._ask_public()
+            made = self.open["slots"]["standby"]["run"] if self.warm else self.id
+            self.commit(self.name, made, self.free)
+        except TaskFailed as cause:
+            if self.held:
+                self._switch_containers(self._front_name, self.serving)
+            elif not cause.result.get("returned"):
+                self._move(self.open["slots"]["live"], verify=False)
+            raise
+
+    def recreate(self) -> None:
+        unique = f"{APP}-{self.env}-{self.release['version']}-{self.id}"
+        self.fetch()
+        self.attempted = f"{unique}-candidate"
+        self._prove(f"{unique}-candidate", labels.CANDIDATE, 0)
+        self.attempted = f"{unique}-public"
+        self._prove(f"{unique}-public", labels.PUBLIC, PORTS[self.env], health=False)
+        try:
+            self._switch_containers(self.serving, f"{unique}-public")
+            self._ask_public()
+            self.commit(f"{unique}-public", self.id, labels.PUBLIC)
+        except TaskFailed:
+            self._switch_containers(f"{unique}-public", self.serving)
+            raise
+
+    def _ask_public(self) -> None:
+        if self.trouble in ("public", "cut_over"):
+            raise TaskFailed(msg="the public address does not answer")
+
+    def commit(self, name: str, run: str, slot: str) -> None:
+        fields = self._fields(kind="rollback" if self.kind == "rollback" else "deploy", container_run=run, slot=slot)
+        self.committed = self.close(prune=True, fields={**fields, "container": name})
+
+    def close(self, prune: bool, fields: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Record, retire, prune, unlock."""
+        return self._here(
+            environment_close,
+            fields=fields,
+            image=IMAGE,
+            keep=KEEP,
+            keep_failed=KEEP_FAILED,
+            prune=prune,
+            warm_standby=self.warm_standby,
+            drain_timeout=0,
+        )
+
+    def record_failure(self) -> None:
+        if self.attempted and not self.committed:
+            fields = self._fields()
+            self._do(ledger_entry, directory=self.open["home"], event="failed", run=self.id, fields=fields)
+
+    def undo(self) -> None:
+        """Go back because another host has failed."""
+        more = {"owner": "alice", "controller": "laptop", "reason": "another host failed", "drain_timeout": 0}
+        try:
+            self._here(environment_undo, warm_standby=self.warm_standby, **more)
+        except TaskFailed as failure:
+            self.message = str(failure)
