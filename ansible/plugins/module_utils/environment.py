@@ -6,7 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Collection, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import front, host, labels, ledger, lock, reconcile, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import (
+    drift,
+    front,
+    host,
+    labels,
+    ledger,
+    lock,
+    reconcile,
+    snapshot,
+)
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
 
@@ -62,7 +71,62 @@ def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -
         verified_runs=history.verified_runs(),
         failed_runs=frozenset(history.failed_runs(params.get("keep_failed", 0))),
         next_slot=front.Front(home).next_slot(),
+        foreign=foreign(engine.summaries(), params["app"], params["environment"]),
     )
+
+
+def foreign(everything: Sequence[dict[str, Any]], app: str, environment: str) -> dict[str, str]:
+    """By name the image of each container that is none of ours, and has a name that one of ours could have.
+
+    :param everything: all containers of the target, as the Engine lists them.
+    """
+    home = f"{app}-{environment}"
+    slots = [labels.slot_name(home, slot) for slot in labels.BEHIND_PROXY]
+    found = {}
+    for summary in everything:
+        if labels.are_of(summary.get("Labels") or {}, app, environment):
+            continue
+        for name in (str(it).lstrip("/") for it in summary.get("Names") or []):
+            if name in slots or labels.is_front_name(home, name):
+                found[name] = str(summary["Image"])
+    return found
+
+
+def differences(
+    engine: Engine, home: Path, container: dict[str, Any], digest: str, config: str, live: bool = True
+) -> list[drift.Drift]:
+    """Where a container of ours is not what its release and the configuration kept for it make of it.
+
+    :param container: described.
+    :param live: whether it is live, and not the standby.
+    :raises SnapshotDamaged: the configuration is not kept.
+    """
+    details = engine.container(container["id"])
+    if details is None:
+        return []
+    return drift.of_container(
+        drift.Seen(
+            details=details,
+            image=engine.image(details["Image"]),
+            machine=engine.info(),
+            kept=snapshot.read(str(home), config),
+            digest=digest,
+            secret_files=str(snapshot.files(home, config)),
+            live=live,
+        )
+    )
+
+
+def disagreements(engine: Engine, home: Path, found: reconcile.Found) -> list[drift.Drift]:
+    """All drift of an environment.
+
+    :raises SnapshotDamaged: the configuration of the live release is not kept.
+    """
+    told = drift.of_environment(found, home.name)
+    serving = reconcile.live_container(found.ours, found.live)
+    if serving and found.live:
+        told += differences(engine, home, serving, found.live["digest"], found.live["config"])
+    return told
 
 
 def refuse_unknown(ours: list[dict[str, Any]], live: dict[str, Any] | None, interrupted: str, path: Path) -> None:

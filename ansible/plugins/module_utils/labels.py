@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 PREFIX = "io.slipway."
@@ -28,6 +29,21 @@ FAILED = "failed"
 def failed_name(home: str, run: str) -> str:
     """The name under which the container of a failed attempt is kept; ``home`` is ``<app>-<environment>``."""
     return f"{home}-{FAILED}-{run}"
+
+
+def slot_name(home: str, slot: str) -> str:
+    """The name of the container in a slot behind the proxy; ``home`` is ``<app>-<environment>``."""
+    return f"{home}-{slot}"
+
+
+def is_front_name(home: str, name: str) -> bool:
+    """Whether a name is one that a container of the proxy gets; ``home`` is ``<app>-<environment>``."""
+    return bool(re.fullmatch(rf"{re.escape(home)}-{FRONT}-[0-9a-f]{{8}}", name))
+
+
+def are_of(labels: dict[str, str], app: str, environment: str) -> bool:
+    """Whether these labels are those of a container of ours in this environment."""
+    return labels.get(APP) == app and labels.get(ENVIRONMENT) == environment
 
 
 def _is_failed(container: dict[str, Any], labels: dict[str, str]) -> bool:
