@@ -57,9 +57,7 @@ class ActionModule(ActionBase):
         )
 
     @staticmethod
-    def _story(
-        release: dict[str, Any], live: Any, unchanged: bool, same: bool, replaced: list[dict[str, Any]]
-    ) -> str:
+    def _story(release: dict[str, Any], live: Any, unchanged: bool, same: bool, replaced: list[dict[str, Any]]) -> str:
         wanted = f"{release['version']} ({release['digest'][:19]})"
         if unchanged:
             return f"{wanted} is live with this configuration already"

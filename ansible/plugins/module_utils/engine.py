@@ -162,6 +162,10 @@ class Engine:
         """Start a container; one that runs already is left alone."""
         self._call("POST", f"/containers/{_path(name)}/start")
 
+    def unpause(self, name: str) -> None:
+        """Let a container that was paused go on."""
+        self._call("POST", f"/containers/{_path(name)}/unpause")
+
     def stop(self, name: str, grace: int) -> None:
         """Stop a container: its stop signal, then SIGKILL after ``grace`` seconds."""
         self._call("POST", f"/containers/{_path(name)}/stop?t={grace}", timeout=self._timeout + grace)

@@ -55,8 +55,9 @@ def describe(container: dict[str, Any]) -> dict[str, Any]:
     """One container of ours, from the Engine's inspection of it.
 
     :returns: id, name, version, commit, digest, config, run, slot, proxy (its identity), restart_policy, status
-        (``running``, ``exited``, …), running, exit_code, oom_killed, started_at, and ports: a mapping of
-        ``<port>/<protocol>`` to ``ip:port``.
+        (``running``, ``paused``, ``exited``, …), running (which one that is paused is not), exit_code, oom_killed,
+        started_at, and ports: a mapping of ``<port>/<protocol>`` to ``ip:port``, empty while it is stopped; bindings is
+        the same as it was asked for.
     """
     labels = container["Config"].get("Labels") or {}
     state = container["State"]
@@ -73,13 +74,16 @@ def describe(container: dict[str, Any]) -> dict[str, Any]:
         "proxy": labels.get(PROXY, ""),
         "restart_policy": ((container.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name", ""),
         "status": state["Status"],
-        "running": bool(state["Running"]),
+        "running": bool(state["Running"]) and not state.get("Paused"),
         "exit_code": state["ExitCode"],
         "oom_killed": bool(state.get("OOMKilled")),
         "started_at": state.get("StartedAt", ""),
-        "ports": {
-            port: f"{bindings[0]['HostIp']}:{bindings[0]['HostPort']}"
-            for port, bindings in published.items()
-            if bindings
-        },
+        "ports": _addresses(published),
+        "bindings": _addresses((container.get("HostConfig") or {}).get("PortBindings") or {}),
+    }
+
+
+def _addresses(published: dict[str, Any]) -> dict[str, str]:
+    return {
+        port: f"{bindings[0]['HostIp']}:{bindings[0]['HostPort']}" for port, bindings in published.items() if bindings
     }

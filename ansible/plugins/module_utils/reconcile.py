@@ -23,6 +23,7 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
 from ansible_collections.slipway.core.plugins.module_utils.ledger import parse_time
 
 FAILED_GRACE_SECONDS = 5
+PAUSED = "paused"
 
 Described = dict[str, Any]
 
@@ -239,7 +240,7 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
         elif step.verb == "stop":
             engine.stop(name, 0)
         elif step.verb == "start":
-            _start(engine, name)
+            _start(engine, name, step.container or {})
         elif step.verb == "start_front" and step.container:
             front.start(engine, home, name, step.container["proxy"])
         elif step.routes:
@@ -258,9 +259,12 @@ def set_aside(engine: Engine, home: Path, container: Described) -> None:
         engine.rename(container["name"], labels.failed_name(home.name, container["run"]))
 
 
-def _start(engine: Engine, name: str) -> None:
+def _start(engine: Engine, name: str, container: Described) -> None:
     try:
-        engine.start(name)
+        if container.get("status") == PAUSED:
+            engine.unpause(name)
+        else:
+            engine.start(name)
     except EngineError as error:
         raise EngineError(
             f"{name}, which is live, is stopped and cannot be started ({error}): correct that, and run the same "

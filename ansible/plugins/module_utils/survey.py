@@ -22,11 +22,6 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History
 
-FOREIGN = (
-    "has a name that Slipway needs and is none of its containers: rename it, for instance with docker rename {0} "
-    "{0}-foreign, and run the same command again"
-)
-
 
 def refuse_missing_networks(engine: Engine, networks: list[dict[str, Any]]) -> None:
     """Refuse Docker networks that are not there.
@@ -67,6 +62,14 @@ def _free_slot(found: reconcile.Found, home: Path) -> str:
     return min(slots, key=lambda slot: (slot in held, slot in taken))
 
 
+def foreign_name(name: str, image: str) -> str:
+    """Why a container that is none of ours stands in the way, and what to do about it."""
+    return (
+        f"{name}, which runs {image}, is none of Slipway's containers and has a name that it needs: rename it, for "
+        f"instance with docker rename {name} {name}-foreign, and run the same command again"
+    )
+
+
 def refuse_foreign_front(found: reconcile.Found, home: Path) -> None:
     """Refuse to replace a container that somebody else has started under a name of the proxy.
 
@@ -74,15 +77,17 @@ def refuse_foreign_front(found: reconcile.Found, home: Path) -> None:
     """
     for name, image in found.foreign.items():
         if labels.is_front_name(home.name, name):
-            raise ValueError(f"{name}, which runs {image}, {FOREIGN.format(name)}")
+            raise ValueError(foreign_name(name, image))
 
 
-def slots(engine: Engine, found: reconcile.Found, home: Path, slot_ports: dict[str, int]) -> dict[str, Any]:
+def slots(
+    engine: Engine, params: dict[str, Any], home: Path, found: reconcile.Found, machine: dict[str, Any]
+) -> dict[str, Any]:
     """The slots behind the proxy.
 
     :returns: ``live`` and ``free`` by name, the ``standby`` and whether it is ``warm`` (it runs, on the port that its
         slot has now, and is as its configuration says), the ``ports`` of containers that are there, the ``sessions`` on
-        the free slot, and ``foreign``: who else's container has the free slot's name, empty for nobody's.
+        the free slot, and ``foreign``: why that cannot be used, because somebody else's container has its name.
     """
     name, free = reconcile.live_slot(found), _free_slot(found, home)
     holder = labels.slot_name(home.name, free)
@@ -92,26 +97,30 @@ def slots(engine: Engine, found: reconcile.Found, home: Path, slot_ports: dict[s
         "live": name,
         "free": free,
         "standby": spare,
-        "warm": bool(spare and spare["slot"] == free and _is_warm(engine, home, spare, slot_ports[free])),
-        "ports": {it["slot"]: _port(it) for it in found.ours if it["slot"] in labels.BEHIND_PROXY and it["ports"]},
+        "warm": bool(
+            spare
+            and spare["running"]
+            and spare["slot"] == free
+            and _port(spare) == params["slot_ports"][free]
+            and _is_as_kept(engine, home, spare, machine)
+        ),
+        "ports": {it["slot"]: _port(it) for it in found.ours if it["slot"] in labels.BEHIND_PROXY and it["bindings"]},
         "sessions": sum(proxy.sessions(free) for proxy in running[:1]),
-        "foreign": f"{holder}, which runs {found.foreign[holder]}," if holder in found.foreign else "",
+        "foreign": foreign_name(holder, found.foreign[holder]) if params["proxied"] and holder in found.foreign else "",
     }
 
 
-def _is_warm(engine: Engine, home: Path, spare: dict[str, Any], port: int) -> bool:
-    """Whether traffic can go to a standby as it is."""
-    if not spare["running"] or _port(spare) != port:
-        return False
+def _is_as_kept(engine: Engine, home: Path, spare: dict[str, Any], machine: dict[str, Any]) -> bool:
+    """Whether a standby is what its release and configuration make of it."""
     try:
-        return not environment.differences(engine, home, spare, spare["digest"], spare["config"], live=False)
+        return not environment.differences(engine, home, spare, machine, spare, live=False)
     except snapshot.SnapshotDamaged:
         return False
 
 
 def _port(container: dict[str, Any]) -> int:
-    """The loopback port of a container in a slot."""
-    return int(next(iter(container["ports"].values())).rpartition(":")[2])
+    """The loopback port of a container in a slot, running or not."""
+    return int(next(iter(container["bindings"].values())).rpartition(":")[2])
 
 
 def proxy(found: reconcile.Found, home: Path) -> dict[str, Any]:
@@ -233,6 +242,7 @@ def report(
     refuse_missing_networks(engine, asked.public["networks"])
     found, reconciled, mended = found_and_reconciled(engine, params, home, history, now, check_mode, interrupted)
     serving = reconcile.live_container(found.ours, live)
+    machine = engine.info()
     return {
         "home": str(home),
         "run": {
@@ -245,7 +255,7 @@ def report(
         "paused": found.paused,
         "live_spec": running.public if running else None,
         "serving": serving if serving and serving["running"] else None,
-        "slots": slots(engine, found, home, params["slot_ports"]),
+        "slots": slots(engine, params, home, found, machine),
         "proxy": proxy(found, home),
         "config": config,
         "spec": asked.public,
@@ -254,11 +264,11 @@ def report(
         "target": target,
         "approvals": environment.approvals(entries, history, params["environment"], now),
         "digests": environment.digests(engine, params["image"]),
-        "disk": host.disk(engine.info()["DockerRootDir"]),
+        "disk": host.disk(machine["DockerRootDir"]),
         "state_disk": host.disk(str(home)),
         "ports": ports(engine, params, home, found, asked.public),
         "engine": {"version": engine.version()["Version"]},
         "reconciled": reconciled,
         "mended": [it.data() for it in mended],
-        "drift": [it.data() for it in environment.disagreements(engine, home, found)],
+        "drift": [it.data() for it in environment.disagreements(engine, home, found, machine)],
     }

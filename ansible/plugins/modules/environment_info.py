@@ -164,7 +164,7 @@ def main() -> None:
         serving = reconcile.live_container(found.ours, live)
         standby = reconcile.standby(found)
         verified = history.find_verified(params["version"]) if params["version"] else None
-        drifted = environment.disagreements(engine, home, found)
+        drifted = environment.disagreements(engine, home, found, engine.info())
         holder = environment.lock_holder(home)
     except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=environment.explain(error), drift=[it.data() for it in damage(error)])

@@ -40,7 +40,7 @@ LIVE = {"run": "run-1", "version": "1.0.1", "digest": DIGEST, "config": "0123456
 
 
 def inspected(kept: Configuration = KEPT, slot: str = "blue") -> dict[str, Any]:
-    """What Docker tells of a container made from this configuration: in its own spelling, and with what the image adds."""
+    """What Docker tells of a container made from this configuration, in its spelling and with what the image adds."""
     public = {**container.NOTHING, "restart_policy": "unless-stopped", **kept.public}
     body = container.body(
         container.Wanted(
@@ -295,7 +295,8 @@ def test_only_names_that_ours_could_have_are_foreign() -> None:
         {"Names": ["/app-staging-proxy-exporter"], "Labels": {}, "Image": "exporter"},
         {"Names": ["/database"], "Labels": {}, "Image": "postgres"},
     ]
-    assert environment.foreign(everything, "app", "staging") == {
+    assert environment.foreign(everything, "app", "staging", {"container": "database"})["database"] == "postgres"
+    assert environment.foreign(everything, "app", "staging", None) == {
         "app-staging-green": "nginx",
         "app-staging-proxy-0123abcd": "haproxy",
     }
