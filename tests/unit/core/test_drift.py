@@ -109,9 +109,14 @@ def test_what_an_older_configuration_does_not_say_is_no_drift(name: str) -> None
 
 
 def test_every_setting_of_a_body_is_known() -> None:
-    made = container.Wanted(IMAGE, container.NOTHING, {}, "", {}, ("127.0.0.1", 0), "no", True)
-    assert container.body(made)["HostConfig"]["Memory"] == 0
+    assert container.body(container.Wanted(IMAGE, container.NOTHING, {}, "", {}, ("127.0.0.1", 0), "no", True))
     assert set(PUBLIC) == {*container.NOTHING, "restart_policy"}
+    everything = {**PUBLIC, "entrypoint": ["/init"]}
+    body = container.body(container.Wanted(IMAGE, everything, {}, "", {}, ("127.0.0.1", 0), "no", True))
+    compared = {setting.path for setting in drift.SETTINGS}
+    otherwise = {"Image", "Env", "Labels", "ExposedPorts", "NetworkMode", "NetworkingConfig", "HostConfig"}
+    made = {("Config", key) for key in body} | {("HostConfig", key) for key in body["HostConfig"]}
+    assert {key for part, key in made - compared} == otherwise
 
 
 def changed(part: str, key: str, value: Any) -> dict[str, Any]:
