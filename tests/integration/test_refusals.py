@@ -18,6 +18,7 @@ from tests.integration.application import APPROVER, Application
 from tests.integration.target import Target, run
 
 LIVE, NEWER = 1, 2  # of production and of staging
+NEVER_DEPLOYED = "1.0.5"  # by any test, so that its image is not on the VM
 AGAIN = r"run the same command again"
 
 
@@ -142,10 +143,31 @@ def test_damaged_staging_ledger_stops_production_with_its_own_words(promoted: Ap
     assert f"{promoted.ledger_path('staging')} line 2: the hash does not match its content" in reason
 
 
+@pytest.fixture
+def dangling_image(target: Target) -> Iterator[None]:
+    """An image on the VM that has no name, and that no container uses."""
+    script = "head -c 2000000 /dev/urandom >/tmp/filler; tar -c -C /tmp filler | docker import -; rm /tmp/filler"
+    identity = target.run("sh", "-c", script).strip()
+    yield
+    target.docker("image", "rm", identity)
+
+
+@pytest.mark.usefixtures("dangling_image")
 def test_disk_without_room(promoted: Application) -> None:
-    reason = refused(promoted, env="staging", version="1.0.3", deploy_disk_min_mb=99_999_999)
+    """An image that is on the VM takes no more room; of one that is not, the registry tells the size."""
+    reason = refused(promoted, env="staging", version="1.0.1", deploy_disk_min_mb=99_999_999)
     expected = rf"has \d+ MiB free and 99999999 MiB are needed \(deploy_disk_min_mb\).*{AGAIN}"
     assert re.search(expected, reason), reason
+    reason = refused(promoted, env="staging", version=NEVER_DEPLOYED, deploy_disk_min_mb=99_999_999)
+    expected = (
+        r"and (\d+) MiB are needed \(3 times the (\d+) MiB of the image's layers, and deploy_disk_min_mb\): "
+        rf"free some, for instance \d+ MiB of \d+ dangling images? \(docker image prune\), .*{AGAIN}"
+    )
+    found = re.search(expected, reason)
+    assert found, reason
+    needed, layers = map(int, found.groups())
+    assert layers > 0
+    assert needed == 3 * layers + 99_999_999
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.core.plugins.module_utils import drift
 
 
 class ActionModule(ActionBase):
@@ -29,18 +30,20 @@ class ActionModule(ActionBase):
         after = {"version": release["version"], "digest": release["digest"]}
         before["configuration"], after["configuration"] = changes["before"], changes["after"]
         before["serving"], after["serving"] = bool(opened["serving"]), True
-        unchanged = (
-            bool(opened["serving"])
-            and bool(live)
-            and live["digest"] == release["digest"]
-            and live["config"] == opened["config"]
-        )
+        same = bool(live) and live["digest"] == release["digest"] and live["config"] == opened["config"]
+        replaced = [item for item in opened["drift"] if item["repair"] == drift.REPLACE] if same else []
+        # A container that is found stopped in check mode, a run would have started before.
+        unchanged = same and not replaced and bool(opened["serving"] or self._task.check_mode)
+        if replaced:
+            shown = drift.diff(replaced)
+            before["drift"], after["drift"] = shown["before"], shown["after"]
         return {
             "changed": bool(self._task.check_mode and not unchanged),
             "unchanged": unchanged,
+            "repair": same and not unchanged,
             "warm": self._is_warm(release, opened),
             "diff": {"before": before, "after": after} if not unchanged else {},
-            "story": self._story(release, live, unchanged, bool(opened["serving"])),
+            "story": self._story(release, live, unchanged, same, replaced),
         }
 
     @staticmethod
@@ -54,7 +57,7 @@ class ActionModule(ActionBase):
         )
 
     @staticmethod
-    def _story(release: dict[str, Any], live: dict[str, Any] | None, unchanged: bool, serving: bool) -> str:
+    def _story(release: dict[str, Any], live: Any, unchanged: bool, same: bool, replaced: list[dict[str, Any]]) -> str:
         wanted = f"{release['version']} ({release['digest'][:19]})"
         if unchanged:
             return f"{wanted} is live with this configuration already"
@@ -62,4 +65,6 @@ class ActionModule(ActionBase):
             return f"{wanted} will be the first release here"
         if live["digest"] != release["digest"]:
             return f"{wanted} will replace {live['version']} ({live['digest'][:19]})"
-        return f"{wanted} will get a changed configuration" if serving else f"{wanted} will be started again"
+        if replaced:
+            return f"{wanted} will get a new container: {'; '.join(item['told'] for item in replaced)}"
+        return f"{wanted} will be started again" if same else f"{wanted} will get a changed configuration"

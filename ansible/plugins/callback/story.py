@@ -156,7 +156,7 @@ class CallbackModule(DefaultCallback):
             event["message"] = message
         self._happened.append(event)
         line = json.dumps(event, ensure_ascii=False)
-        if self._bare and self._verb != STATUS:
+        if self._bare and phase and self._verb != STATUS:
             self._display.display(line)
         if not self._events:
             return

@@ -10,6 +10,26 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+NOTHING: dict[str, Any] = {
+    "env": {},
+    "secrets_path": "",
+    "command": [],
+    "entrypoint": [],
+    "container_port": 0,
+    "volumes": [],
+    "networks": [],
+    "user": "",
+    "memory": "0",
+    "cpus": 0,
+    "pids_limit": 0,
+    "read_only": False,
+    "tmpfs": [],
+    "init": False,
+    "capabilities": [],
+    "labels": {},
+    "stop_timeout": 0,
+}
+"""Every setting that a body is made from, with the value that asks for nothing."""
 _MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([bkmgt]?)b?\Z", re.IGNORECASE)
 
 

@@ -96,6 +96,10 @@ class Engine:
                 found.append(details)
         return found
 
+    def summaries(self) -> list[dict[str, Any]]:
+        """Every container, running or not, as the Engine lists it: ``Names``, ``Image``, ``Labels`` and more."""
+        return list(self._json("GET", "/containers/json?all=1"))
+
     def container(self, name: str) -> dict[str, Any] | None:
         """One container as the Engine inspects it, or None when there is none of that name or id."""
         try:
@@ -158,6 +162,10 @@ class Engine:
         """Start a container; one that runs already is left alone."""
         self._call("POST", f"/containers/{_path(name)}/start")
 
+    def unpause(self, name: str) -> None:
+        """Let a container that was paused go on."""
+        self._call("POST", f"/containers/{_path(name)}/unpause")
+
     def stop(self, name: str, grace: int) -> None:
         """Stop a container: its stop signal, then SIGKILL after ``grace`` seconds."""
         self._call("POST", f"/containers/{_path(name)}/stop?t={grace}", timeout=self._timeout + grace)
@@ -203,15 +211,22 @@ class Engine:
             if "error" in step:
                 raise EngineError(str(step["error"]), 500)
 
-    def has_image(self, reference: str) -> bool:
-        """Whether an image of this name, ``repository:tag`` or ``repository@digest``, is here."""
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """One image as the Engine inspects it, or None when there is none of that name or id."""
         try:
-            self._call("GET", f"/images/{quote(reference, safe='/:@')}/json")
+            return dict(self._json("GET", f"/images/{quote(reference, safe='/:@')}/json"))
         except EngineError as error:
             if error.status == 404:
-                return False
+                return None
             raise
-        return True
+
+    def has_image(self, reference: str) -> bool:
+        """Whether an image of this name, ``repository:tag`` or ``repository@digest``, is here."""
+        return self.image(reference) is not None
+
+    def usage(self) -> dict[str, Any]:
+        """What takes space: ``Images`` and ``BuildCache``, each a list."""
+        return dict(self._json("GET", "/system/df?type=image&type=build-cache"))
 
     def remove_image(self, reference: str) -> bool:
         """Remove one reference to an image. False when a container still uses it or it is gone."""

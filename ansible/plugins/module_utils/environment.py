@@ -6,7 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Collection, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import front, host, labels, ledger, lock, reconcile, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import (
+    drift,
+    front,
+    host,
+    labels,
+    ledger,
+    lock,
+    reconcile,
+    snapshot,
+)
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
 
@@ -62,7 +71,67 @@ def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -
         verified_runs=history.verified_runs(),
         failed_runs=frozenset(history.failed_runs(params.get("keep_failed", 0))),
         next_slot=front.Front(home).next_slot(),
+        foreign=foreign(engine.summaries(), params["app"], params["environment"], history.live()),
     )
+
+
+def foreign(
+    everything: Sequence[dict[str, Any]], app: str, environment: str, live: dict[str, Any] | None
+) -> dict[str, str]:
+    """By name the image of each container that is none of ours, and has a name that one of ours could have.
+
+    :param everything: all containers of the target, as the Engine lists them.
+    :param live: the ledger's entry of the live release.
+    """
+    home = f"{app}-{environment}"
+    known = [*(labels.slot_name(home, slot) for slot in labels.BEHIND_PROXY), (live or {}).get("container")]
+    found = {}
+    for summary in everything:
+        if labels.are_of(summary.get("Labels") or {}, app, environment):
+            continue
+        for name in (str(it).lstrip("/") for it in summary.get("Names") or []):
+            if name in known or labels.is_front_name(home, name):
+                found[name] = str(summary["Image"])
+    return found
+
+
+def differences(
+    engine: Engine, home: Path, container: dict[str, Any], machine: dict[str, Any], entry: dict[str, Any], live: bool
+) -> list[drift.Drift]:
+    """Where a container of ours is not what its release and the configuration kept for it make of it.
+
+    :param container: described.
+    :param machine: what the Engine tells of its machine.
+    :param entry: what says its digest and its configuration: the ledger's entry, or what its own labels do.
+    :param live: whether it is live, and not the standby.
+    :raises SnapshotDamaged: the configuration is not kept.
+    """
+    details = engine.container(container["id"])
+    if details is None:
+        return []
+    return drift.of_container(
+        drift.Seen(
+            details=details,
+            image=engine.image(details["Image"]),
+            machine=machine,
+            kept=snapshot.read(str(home), entry["config"]),
+            digest=entry["digest"],
+            secret_files=str(snapshot.files(home, entry["config"])),
+            live=live,
+        )
+    )
+
+
+def disagreements(engine: Engine, home: Path, found: reconcile.Found, machine: dict[str, Any]) -> list[drift.Drift]:
+    """All drift of an environment; ``machine`` is what the Engine tells of its machine.
+
+    :raises SnapshotDamaged: the configuration of the live release is not kept.
+    """
+    told = drift.of_environment(found, home.name)
+    serving = reconcile.live_container(found.ours, found.live)
+    if serving and found.live:
+        told += differences(engine, home, serving, machine, found.live, live=True)
+    return told
 
 
 def refuse_unknown(

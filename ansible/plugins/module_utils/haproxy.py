@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping
 
 from ansible_collections.slipway.core.plugins.module_utils import haproxy_stats, labels
@@ -33,17 +33,23 @@ class Routes:
     :param weights: by slot its share of the traffic, 0 to 100.
     :param asked: the slot that people reach by asking for the candidate; empty for none.
     :param maintenance: whether everybody gets the maintenance page.
+    :param addresses: by slot the ``address:port`` that its requests are sent to; a slot that is left out keeps its own.
     """
 
     weights: Mapping[str, int]
     asked: str = ""
     maintenance: bool = False
+    addresses: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def described(self) -> str:
         """For people: ``blue 100 %``."""
         shares = [f"{slot} {weight} %" for slot, weight in self.weights.items() if weight]
         return ", ".join(shares) or "no slot"
+
+    def misses(self, wanted: Routes) -> list[str]:
+        """The slots whose requests go to another address than ``wanted`` says."""
+        return [slot for slot, address in wanted.addresses.items() if self.addresses.get(slot, address) != address]
 
 
 def all_to(slot: str) -> dict[str, int]:
@@ -109,6 +115,7 @@ class Proxy:
         lines = self.ask("show servers state").splitlines()
         header = next((line[2:].split() for line in lines if line.startswith("# ")), [])
         weights = dict.fromkeys(SLOTS, 0)
+        addresses: dict[str, str] = {}
         asked, maintenance = "", False
         for line in lines:
             row = dict(zip(header, line.split()))
@@ -116,24 +123,41 @@ class Proxy:
             backend, server = row.get("be_name"), row.get("srv_name", "")
             if backend == APP and server in weights:
                 weights[server] = int(row["srv_uweight"]) if running else 0
+                addresses[server] = f"{row['srv_addr']}:{row['srv_port']}"
             elif backend == CANDIDATE and running:
                 asked = server
             elif backend == MAINTENANCE:
                 maintenance = running
-        return Routes(weights, asked, maintenance)
+        return Routes(weights, asked, maintenance, addresses)
 
     def route(self, routes: Routes) -> None:
         """Send requests there from now on, without a reload: what gains comes before what loses.
 
         Requests that are being answered stay where they are.
         """
+        self._point(routes.addresses)
         gaining = sorted(routes.weights.items(), key=lambda share: -share[1])
-        commands = [f"set server {APP}/{slot} weight {weight}" for slot, weight in gaining]
+        commands = [f"set server {APP}/{slot} state ready" for slot, weight in gaining if weight]
+        commands += [f"set server {APP}/{slot} weight {weight}" for slot, weight in gaining]
         commands += [
             f"set server {CANDIDATE}/{slot} state {'ready' if slot == routes.asked else 'maint'}" for slot in SLOTS
         ]
         commands.append(f"set server {SWITCH} state {'ready' if routes.maintenance else 'maint'}")
         self.tell(*commands)
+
+    def _point(self, addresses: Mapping[str, str]) -> None:
+        """Send the requests of these slots to these addresses.
+
+        HAProxy answers this command with what it did, so that only asking again tells whether it worked.
+        """
+        if not addresses or not self.routes().misses(Routes({}, addresses=addresses)):
+            return
+        for slot, address in addresses.items():
+            host, _, port = address.rpartition(":")
+            for backend in (APP, CANDIDATE):
+                answer = self.ask(f"set server {backend}/{slot} addr {host} port {port}")
+        if self.routes().misses(Routes({}, addresses=addresses)):
+            raise ProxyError(f"HAProxy does not send {', '.join(addresses)} elsewhere: {' '.join(answer.split())}")
 
     def counters(self) -> dict[str, haproxy_stats.Counters]:
         """What each slot has been asked and has answered since HAProxy started."""

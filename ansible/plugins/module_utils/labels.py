@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 PREFIX = "io.slipway."
@@ -30,6 +31,21 @@ def failed_name(home: str, run: str) -> str:
     return f"{home}-{FAILED}-{run}"
 
 
+def slot_name(home: str, slot: str) -> str:
+    """The name of the container in a slot behind the proxy; ``home`` is ``<app>-<environment>``."""
+    return f"{home}-{slot}"
+
+
+def is_front_name(home: str, name: str) -> bool:
+    """Whether a name is one that a container of the proxy gets; ``home`` is ``<app>-<environment>``."""
+    return bool(re.fullmatch(rf"{re.escape(home)}-{FRONT}-[0-9a-f]{{8}}", name))
+
+
+def are_of(labels: dict[str, str], app: str, environment: str) -> bool:
+    """Whether these labels are those of a container of ours in this environment."""
+    return labels.get(APP) == app and labels.get(ENVIRONMENT) == environment
+
+
 def _is_failed(container: dict[str, Any], labels: dict[str, str]) -> bool:
     home = f"{labels.get(APP, '')}-{labels.get(ENVIRONMENT, '')}"
     return str(container["Name"]).lstrip("/") == failed_name(home, labels.get(RUN, ""))
@@ -39,8 +55,9 @@ def describe(container: dict[str, Any]) -> dict[str, Any]:
     """One container of ours, from the Engine's inspection of it.
 
     :returns: id, name, version, commit, digest, config, run, slot, proxy (its identity), restart_policy, status
-        (``running``, ``exited``, …), running, exit_code, oom_killed, started_at, and ports: a mapping of
-        ``<port>/<protocol>`` to ``ip:port``.
+        (``running``, ``paused``, ``exited``, …), running (which one that is paused is not), exit_code, oom_killed,
+        started_at, and ports: a mapping of ``<port>/<protocol>`` to ``ip:port``, empty while it is stopped; bindings is
+        the same as it was asked for.
     """
     labels = container["Config"].get("Labels") or {}
     state = container["State"]
@@ -57,13 +74,16 @@ def describe(container: dict[str, Any]) -> dict[str, Any]:
         "proxy": labels.get(PROXY, ""),
         "restart_policy": ((container.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name", ""),
         "status": state["Status"],
-        "running": bool(state["Running"]),
+        "running": bool(state["Running"]) and not state.get("Paused"),
         "exit_code": state["ExitCode"],
         "oom_killed": bool(state.get("OOMKilled")),
         "started_at": state.get("StartedAt", ""),
-        "ports": {
-            port: f"{bindings[0]['HostIp']}:{bindings[0]['HostPort']}"
-            for port, bindings in published.items()
-            if bindings
-        },
+        "ports": _addresses(published),
+        "bindings": _addresses((container.get("HostConfig") or {}).get("PortBindings") or {}),
+    }
+
+
+def _addresses(published: dict[str, Any]) -> dict[str, str]:
+    return {
+        port: f"{bindings[0]['HostIp']}:{bindings[0]['HostPort']}" for port, bindings in published.items() if bindings
     }

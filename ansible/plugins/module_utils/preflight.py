@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.slipway.core.plugins.module_utils import reclaimable
+
+# A layer is on the disk as it came until it has been unpacked, and unpacked it takes about twice as much.
+COPIES = 3
+
 
 def _version(text: str) -> tuple[int, ...]:
     """The leading numbers of a version such as ``20.10.24+dfsg1``."""
@@ -14,11 +19,27 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def problem(host: str, env: str, opened: dict[str, Any], needs: dict[str, Any]) -> str:
+def _needed_mb(opened: dict[str, Any], needs: dict[str, Any]) -> tuple[int, int]:
+    """MiB that have to be free on Docker's disk, and of these the layers as they come; 0 for an image that is there."""
+    absent = needs.get("digest") not in opened["digests"]
+    layers = reclaimable.mib(int(needs.get("layers") or 0)) if absent else 0
+    return layers * COPIES + int(needs["disk_mb"]), layers
+
+
+def lacks_disk(opened: dict[str, Any], needs: dict[str, Any]) -> bool:
+    """Whether Docker's disk has too little room; the parameters are those of :func:`problem`."""
+    return bool(opened["disk"]["free_mb"] < _needed_mb(opened, needs)[0])
+
+
+def problem(
+    host: str, env: str, opened: dict[str, Any], needs: dict[str, Any], freeable: dict[str, Any] | None = None
+) -> str:
     """Why the deployment must not begin; empty when it may.
 
     :param opened: what M(slipway.core.environment_open) reported.
-    :param needs: ``docker`` (oldest version), ``disk_mb``, ``state_mb``, ``lease`` and ``phases`` (seconds).
+    :param needs: ``docker`` (oldest version), ``disk_mb``, ``state_mb``, ``lease`` and ``phases`` (seconds), ``digest``
+        of the release and ``layers`` (bytes in the registry, 0 for unknown).
+    :param freeable: what M(slipway.core.reclaimable) reported, None when it was not asked or could not tell.
     """
     again = "and run the same command again."
     engine, disk, state = opened["engine"]["version"], opened["disk"], opened["state_disk"]
@@ -27,10 +48,14 @@ def problem(host: str, env: str, opened: dict[str, Any], needs: dict[str, Any]) 
             f"Docker Engine {engine} on {host} is older than {needs['docker']}: upgrade the package it came from "
             f"there, {again}"
         )
-    if disk["free_mb"] < int(needs["disk_mb"]):
+    if opened["slots"]["foreign"]:
+        return f"{opened['slots']['foreign']}."
+    if lacks_disk(opened, needs):
+        needed, layers = _needed_mb(opened, needs)
+        image = f"{COPIES} times the {layers} MiB of the image's layers, and " if layers else ""
         return (
-            f"{disk['path']} on {host} has {disk['free_mb']} MiB free and {needs['disk_mb']} MiB are needed "
-            f"(deploy_disk_min_mb): free some, for instance with docker image prune, {again}"
+            f"{disk['path']} on {host} has {disk['free_mb']} MiB free and {needed} MiB are needed ({image}"
+            f"deploy_disk_min_mb): {_advice(freeable)}, {again}"
         )
     if state["free_mb"] < int(needs["state_mb"]):
         return (
@@ -49,3 +74,11 @@ def problem(host: str, env: str, opened: dict[str, Any], needs: dict[str, Any]) 
                 f"group_vars/{env}/vars.yml ({port['variable']})."
             )
     return ""
+
+
+def _advice(freeable: dict[str, Any] | None) -> str:
+    """What to free on Docker's disk."""
+    if freeable is None:
+        return "free some, for instance with docker image prune"
+    told = reclaimable.told(freeable)
+    return f"free some, for instance {told}" if told else "free some or enlarge it, as Docker has nothing unused there"

@@ -5,10 +5,10 @@ Deciding is a pure function of what was found; acting follows the steps in their
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.slipway.core.plugins.module_utils import front, labels
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
@@ -23,6 +23,7 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
 from ansible_collections.slipway.core.plugins.module_utils.ledger import parse_time
 
 FAILED_GRACE_SECONDS = 5
+PAUSED = "paused"
 
 Described = dict[str, Any]
 
@@ -39,6 +40,7 @@ class Found:
     :param verified_runs: the runs whose containers have been live.
     :param next_slot: the slot that gets the traffic when the proxy starts again; None when nothing is written for that.
     :param failed_runs: the failed attempts whose containers are kept, stopped, to be looked at.
+    :param foreign: by name the image of each container that is none of ours and has a name that one of ours could have.
     """
 
     ours: Sequence[Described]
@@ -49,6 +51,7 @@ class Found:
     verified_runs: frozenset[str]
     next_slot: str | None = None
     failed_runs: frozenset[str] = frozenset()
+    foreign: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,14 @@ class Step:
             "set_aside": "kept to look at, stopped:",
         }
         return f"{past[self.verb]} {(self.container or {}).get('name')}"
+
+    @property
+    def planned(self) -> str:
+        """What is going to be done, for people."""
+        if self.routes:
+            return f"send traffic to {self.routes.described}"
+        verb = {"start_front": "start", "set_aside": "stop, and keep to look at,"}.get(self.verb, self.verb)
+        return f"{verb} {(self.container or {}).get('name')}"
 
 
 def container_run(entry: dict[str, Any]) -> str:
@@ -112,13 +123,19 @@ def paused_container(found: Found) -> Described | None:
 
 def wanted_routes(found: Found) -> Routes:
     """Where the ledger says that requests go."""
-    slot = live_slot(found)
+    slot, live = live_slot(found), live_container(found.ours, found.live)
     maintenance = found.routes.maintenance if found.routes else False
     canary = paused_container(found)
+    addresses = {it["slot"]: address for it in (live if slot else None, canary) if it for address in _addresses(it)}
     if not canary or not found.paused:
-        return Routes(all_to(slot), maintenance=maintenance)
+        return Routes(all_to(slot), maintenance=maintenance, addresses=addresses)
     weights = shared(slot, canary["slot"], int(found.paused["weight"]))
-    return Routes(weights, canary["slot"], maintenance)
+    return Routes(weights, canary["slot"], maintenance, addresses)
+
+
+def _addresses(container: Described) -> list[str]:
+    """Where a container in a slot listens; nothing while it does not run."""
+    return list((container.get("ports") or {}).values())[:1] if container["running"] else []
 
 
 def steps(found: Found) -> list[Step]:
@@ -162,7 +179,8 @@ def _traffic(found: Found) -> list[Step]:
         return []
     if not any(container["running"] for container in found.fronts):
         return [Step("start_front", found.fronts[0]), Step("route", routes=wanted)]
-    agreed = found.routes == wanted and found.next_slot in (live_slot(found), None)
+    reached = found.routes is not None and not found.routes.misses(wanted)
+    agreed = reached and found.routes == wanted and found.next_slot in (live_slot(found), None)
     return [] if agreed else [Step("route", routes=wanted)]
 
 
@@ -222,7 +240,7 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
         elif step.verb == "stop":
             engine.stop(name, 0)
         elif step.verb == "start":
-            _start(engine, name)
+            _start(engine, name, step.container or {})
         elif step.verb == "start_front" and step.container:
             front.start(engine, home, name, step.container["proxy"])
         elif step.routes:
@@ -241,9 +259,12 @@ def set_aside(engine: Engine, home: Path, container: Described) -> None:
         engine.rename(container["name"], labels.failed_name(home.name, container["run"]))
 
 
-def _start(engine: Engine, name: str) -> None:
+def _start(engine: Engine, name: str, container: Described) -> None:
     try:
-        engine.start(name)
+        if container.get("status") == PAUSED:
+            engine.unpause(name)
+        else:
+            engine.start(name)
     except EngineError as error:
         raise EngineError(
             f"{name}, which is live, is stopped and cannot be started ({error}): correct that, and run the same "

@@ -82,10 +82,12 @@ class Image:
 
     :param digest: digest of its manifest; for an image for several platforms that of its index.
     :param labels: labels of its configuration; for several platforms those of the first one.
+    :param size: bytes of its layers, compressed as they are stored; None when the registry was not asked.
     """
 
     digest: str
     labels: dict[str, str] = field(default_factory=dict)
+    size: int | None = None
 
     def label(self, name: str) -> str:
         """The OCI label ``name`` (version, revision, created, source); empty when there is none."""
@@ -168,14 +170,15 @@ class Registry:
         return next(iter(versions_in(self.tags(), series)), None)
 
     def describe(self, reference: str) -> Image:
-        """Digest and labels of the image that a tag or digest names; :class:`NotFound` when there is none."""
+        """Digest, labels and size of the image that a tag or digest names; :class:`NotFound` when there is none."""
         digest, manifest = self._manifest(reference)
         with self._errors(reference):
             document = json.loads(manifest)
             if "manifests" in document:
                 child = next(filter(_is_for_a_machine, document["manifests"]), document["manifests"][0])
                 document = json.loads(self._manifest(child["digest"])[1])
-            return Image(digest, self._labels(document.get("config") or {}))
+            size = sum(int(layer["size"]) for layer in document.get("layers") or [])
+            return Image(digest, self._labels(document.get("config") or {}), size)
 
     def add_tags(self, digest: str, tags: Iterable[str]) -> list[str]:
         """Let each of ``tags`` name the image ``digest``; returns those that did not. No layer is moved."""

@@ -32,7 +32,8 @@ def record(repository: str, version: Version | None, image: Image, tags: Iterabl
     """A release as JSON: ``version`` is none for an image that was asked for by digest and does not tell.
 
     ``commit``, ``created`` and ``source`` are empty for an image without these labels. A commit that ends in
-    ``-dirty`` was built from a working tree with uncommitted changes.
+    ``-dirty`` was built from a working tree with uncommitted changes. ``size``, the bytes of its layers as the
+    registry stores them, is None where that was not asked.
     """
     return {
         "version": str(version) if version else "",
@@ -43,6 +44,7 @@ def record(repository: str, version: Version | None, image: Image, tags: Iterabl
         "tags": list(tags),
         "created": image.label("created"),
         "source": image.label("source"),
+        "size": image.size,
     }
 
 

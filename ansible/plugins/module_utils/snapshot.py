@@ -24,6 +24,7 @@ import secrets as random_source
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import ledger
@@ -176,6 +177,11 @@ def read(directory: str, config: str, key: bytes | None = None) -> Configuration
     if key is not None and config_hash(configuration.public, configuration.secrets, key) != config:
         raise SnapshotDamaged(target, "the content is not what its hash stands for")
     return configuration
+
+
+def files(directory: Path, config: str) -> Path:
+    """The folder of a configuration's secret files."""
+    return directory / "configs" / config / "files"
 
 
 def kept(directory: str) -> frozenset[str]:

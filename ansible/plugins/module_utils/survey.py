@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import (
+    drift,
     environment,
     front,
     host,
@@ -53,32 +54,73 @@ def choose_configuration(
     return snapshot.config_hash(asked.public, asked.secrets, key), asked, None
 
 
-def _free_slot(found: reconcile.Found) -> str:
-    return next(slot for slot in labels.BEHIND_PROXY if slot != reconcile.live_slot(found))
+def _free_slot(found: reconcile.Found, home: Path) -> str:
+    """The slot of the next candidate; where no slot is live one whose name nobody else has, and better an empty one."""
+    slots = [slot for slot in labels.BEHIND_PROXY if slot != reconcile.live_slot(found)]
+    held = [slot for slot in slots if labels.slot_name(home.name, slot) in found.foreign]
+    taken = {it["slot"] for it in found.ours}
+    return min(slots, key=lambda slot: (slot in held, slot in taken))
 
 
-def slots(found: reconcile.Found, home: Path, slot_ports: dict[str, int]) -> dict[str, Any]:
+def foreign_name(name: str, image: str) -> str:
+    """Why a container that is none of ours stands in the way, and what to do about it."""
+    return (
+        f"{name}, which runs {image}, is none of Slipway's containers and has a name that it needs: rename it, for "
+        f"instance with docker rename {name} {name}-foreign, and run the same command again"
+    )
+
+
+def refuse_foreign_front(found: reconcile.Found, home: Path) -> None:
+    """Refuse to replace a container that somebody else has started under a name of the proxy.
+
+    :raises ValueError: there is one.
+    """
+    for name, image in found.foreign.items():
+        if labels.is_front_name(home.name, name):
+            raise ValueError(foreign_name(name, image))
+
+
+def slots(
+    engine: Engine, params: dict[str, Any], home: Path, found: reconcile.Found, machine: dict[str, Any]
+) -> dict[str, Any]:
     """The slots behind the proxy.
 
     :returns: ``live`` and ``free`` by name, the ``standby`` and whether it is ``warm`` (it runs, on the port that its
-        slot has now), the ``ports`` of containers that are there, and the ``sessions`` on the free slot.
+        slot has now, and is as its configuration says), the ``ports`` of containers that are there, the ``sessions`` on
+        the free slot, and ``foreign``: why that cannot be used, because somebody else's container has its name.
     """
-    name, free = reconcile.live_slot(found), _free_slot(found)
+    name, free = reconcile.live_slot(found), _free_slot(found, home)
+    holder = labels.slot_name(home.name, free)
     running = front.proxies(home, list(found.fronts))
     spare = reconcile.paused_container(found) or reconcile.standby(found)
     return {
         "live": name,
         "free": free,
         "standby": spare,
-        "warm": bool(spare and spare["running"] and spare["slot"] == free and _port(spare) == slot_ports[free]),
-        "ports": {it["slot"]: _port(it) for it in found.ours if it["slot"] in labels.BEHIND_PROXY and it["ports"]},
+        "warm": bool(
+            spare
+            and spare["running"]
+            and spare["slot"] == free
+            and _port(spare) == params["slot_ports"][free]
+            and _is_as_kept(engine, home, spare, machine)
+        ),
+        "ports": {it["slot"]: _port(it) for it in found.ours if it["slot"] in labels.BEHIND_PROXY and it["bindings"]},
         "sessions": sum(proxy.sessions(free) for proxy in running[:1]),
+        "foreign": foreign_name(holder, found.foreign[holder]) if params["proxied"] and holder in found.foreign else "",
     }
 
 
+def _is_as_kept(engine: Engine, home: Path, spare: dict[str, Any], machine: dict[str, Any]) -> bool:
+    """Whether a standby is what its release and configuration make of it."""
+    try:
+        return not environment.differences(engine, home, spare, machine, spare, live=False)
+    except snapshot.SnapshotDamaged:
+        return False
+
+
 def _port(container: dict[str, Any]) -> int:
-    """The loopback port of a container in a slot."""
-    return int(next(iter(container["ports"].values())).rpartition(":")[2])
+    """The loopback port of a container in a slot, running or not."""
+    return int(next(iter(container["bindings"].values())).rpartition(":")[2])
 
 
 def proxy(found: reconcile.Found, home: Path) -> dict[str, Any]:
@@ -107,7 +149,7 @@ def ports(
         return [environment.port(everything, address, number, mine, "deploy_port")]
     environment.refuse_foreign_address(params["bind"])
     proxied = front.Front(home).ports() if any(it["running"] for it in found.fronts) else set()
-    free = _free_slot(found)
+    free = _free_slot(found, home)
     needed = [
         environment.port(everything, params["bind"], number, mine, "deploy_port, proxy_redirect_port")
         for number in params["ports"]
@@ -140,11 +182,15 @@ def found_and_reconciled(
     now: datetime,
     check_mode: bool,
     interrupted: lock.Lock | None,
-) -> tuple[reconcile.Found, list[str]]:
-    """What there is, after what an interrupted run left has been undone; and what was done for that."""
+) -> tuple[reconcile.Found, list[str], list[drift.Drift]]:
+    """What there is, after what an interrupted run left has been undone; and what was, or would be, done for that."""
     found = environment.find(engine, params, home, history)
+    if params["proxied"]:
+        refuse_foreign_front(found, home)
+    before = drift.of_environment(found, home.name)
+    mended = [it for it in before if it.repair == drift.RECONCILE]
     if check_mode:
-        return found, []
+        return found, [step.planned for step in reconcile.steps(found)], mended
     evidence = left_behind(found)
     done = reconcile.act(engine, home, found, reconcile.steps(found), params["drain_timeout"])
     unfinished = interrupted if interrupted and not history.tells_of(interrupted.run_id) else None
@@ -164,7 +210,7 @@ def found_and_reconciled(
         reconcile.drain(engine, home, found.fronts, spare, params["drain_timeout"])
         done.append(f"stopped {spare['name']}, whose time as standby is over")
         found = environment.find(engine, params, home, history)
-    return found, done
+    return found, done, mended
 
 
 def left_behind(found: reconcile.Found) -> dict[str, Any]:
@@ -194,8 +240,9 @@ def report(
     ours = environment.containers(engine, params["app"], params["environment"])
     environment.refuse_unknown(ours, history, interrupted, home / environment.LEDGER)
     refuse_missing_networks(engine, asked.public["networks"])
-    found, reconciled = found_and_reconciled(engine, params, home, history, now, check_mode, interrupted)
+    found, reconciled, mended = found_and_reconciled(engine, params, home, history, now, check_mode, interrupted)
     serving = reconcile.live_container(found.ours, live)
+    machine = engine.info()
     return {
         "home": str(home),
         "run": {
@@ -208,7 +255,7 @@ def report(
         "paused": found.paused,
         "live_spec": running.public if running else None,
         "serving": serving if serving and serving["running"] else None,
-        "slots": slots(found, home, params["slot_ports"]),
+        "slots": slots(engine, params, home, found, machine),
         "proxy": proxy(found, home),
         "config": config,
         "spec": asked.public,
@@ -217,9 +264,11 @@ def report(
         "target": target,
         "approvals": environment.approvals(entries, history, params["environment"], now),
         "digests": environment.digests(engine, params["image"]),
-        "disk": host.disk(engine.info()["DockerRootDir"]),
+        "disk": host.disk(machine["DockerRootDir"]),
         "state_disk": host.disk(str(home)),
         "ports": ports(engine, params, home, found, asked.public),
         "engine": {"version": engine.version()["Version"]},
         "reconciled": reconciled,
+        "mended": [it.data() for it in mended],
+        "drift": [it.data() for it in environment.disagreements(engine, home, found, machine)],
     }

@@ -50,6 +50,8 @@ def status_reports(groups: dict[str, list[str]], hostvars: Any) -> list[dict[str
                     "health": _health(seen, health),
                     "report": seen if read else None,
                     "error": error if error or read else "it was not asked",
+                    # Of a ledger that is damaged nothing else is read.
+                    "drift": seen.get("drift") or [],
                 }
             )
     return reports
@@ -133,7 +135,7 @@ def _standby(report: dict[str, Any]) -> str:
 def _wrong(item: dict[str, Any]) -> list[str]:
     """Why a host is not as it should be, a clause each."""
     drift = item["report"]["drift"] if item["report"] else []
-    return [" ".join(remark.split()) for remark in [item["error"], *drift] if remark]
+    return [" ".join(remark.split()) for remark in [item["error"], *(it["told"] for it in drift)] if remark]
 
 
 def _waiting(item: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ short_description: Make a release's container, start it, and let it prove itself
 description:
   - Makes the container from the configuration that is kept under O(config), so that secrets do not travel again, starts
     it and asks it for its health as M(slipway.core.healthy) does, in one step on the target.
-  - A container that has the name already, such as the standby of a slot, is stopped and removed first.
+  - A container of ours that has the name already, such as the standby of a slot, is stopped and removed first.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment: slipway.core.tenure
@@ -97,7 +97,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import container, lock, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import container, labels, lock, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure, abandoned
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
@@ -105,11 +105,21 @@ from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS,
 HEALTH = {name: option for name, option in OPTIONS.items() if name not in ("url", "container")}
 
 
+def refuse_foreign(before: dict[str, Any], params: dict[str, Any]) -> None:
+    """Refuse to remove a container that somebody else has started under this name.
+
+    :raises ValueError: it is one.
+    """
+    own = params["labels"]
+    if not labels.are_of(before["Config"].get("Labels") or {}, own[labels.APP], own[labels.ENVIRONMENT]):
+        raise ValueError(f"a container of this name, which runs {before['Config']['Image']}, is none of ours")
+
+
 def make(engine: Engine, params: dict[str, Any]) -> None:
     """Make the container in the place of one that has its name."""
     kept = snapshot.read(params["directory"], params["config"])
     spec = {**params["settings"], **kept.public}
-    folder = Path(params["directory"]) / "configs" / params["config"] / "files"
+    folder = snapshot.files(Path(params["directory"]), params["config"])
     wanted = container.Wanted(
         image=params["image"],
         spec=spec,
@@ -123,6 +133,7 @@ def make(engine: Engine, params: dict[str, Any]) -> None:
     name = params["name"]
     before = engine.container(name)
     if before:
+        refuse_foreign(before, params)
         if before["State"]["Running"]:
             engine.stop(name, before["Config"].get("StopTimeout") or spec["stop_timeout"])
         engine.remove(name)

@@ -144,7 +144,9 @@ class CutOver:
             self.engine.update_restart_policy(self.params["container"], self.params["restart_policy"])
         newest = front.proxies(self.home, fronts)[0]
         watched = soak.Soak(newest, self.params["to"], self.params["hold"])
-        wanted = Routes(all_to(self.params["to"]), maintenance=previous.maintenance)
+        proven = self.params["slot_url"].rpartition("/")[2]
+        addresses = {self.params["to"]: proven} if proven else {}
+        wanted = Routes(all_to(self.params["to"]), maintenance=previous.maintenance, addresses=addresses)
         began = time.monotonic()
         front.route(self.home, fronts, wanted)
         moved = {"flip_ms": round((time.monotonic() - began) * 1000, 1), "moved_at": round(time.time(), 3)}

@@ -85,10 +85,28 @@ others:
   type: list
   elements: str
 drift:
-  description: Disagreements of ledger and containers, one sentence each.
-  returned: success
+  description: Disagreements of ledger, containers and proxy; after a failure the damage of the ledger, if that is why.
+  returned: always
   type: list
-  elements: str
+  elements: dict
+  contains:
+    what:
+      description: What it is about.
+      type: str
+    current:
+      description: How it is. The value of a secret is never shown.
+      type: str
+    desired:
+      description: How it should be.
+      type: str
+    told:
+      description: The same as a clause.
+      type: str
+    repair:
+      description: >-
+        V(reconcile) when every run repairs it at its start, V(replace) when a deployment of the same version does, and
+        V(restore) when a person has to.
+      type: str
 lock:
   description: Who deploys now, RV(lock.explanation), or null.
   returned: success
@@ -101,35 +119,28 @@ entries:
 """
 
 from datetime import datetime, timezone
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, labels, ledger, reconcile, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import (
+    drift,
+    environment,
+    labels,
+    ledger,
+    reconcile,
+    snapshot,
+)
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
 from ansible_collections.slipway.core.plugins.module_utils.history import History
 
 
-def drift(found: reconcile.Found, serving: dict[str, Any] | None) -> list[str]:
-    """Where the ledger, the containers and the proxy disagree, one sentence each."""
-    live = found.live
-    if live is None:
+def damage(error: Exception) -> list[drift.Drift]:
+    """A ledger that is not as it was written, as drift."""
+    if not isinstance(error, ledger.LedgerDamaged):
         return []
-    if serving is None:
-        return [f"the ledger says {live['version']} is live, and its container is gone"]
-    if not serving["running"]:
-        return [f"the ledger says {live['version']} is live, and its container is {serving['status']}"]
-    if serving["slot"] not in labels.BEHIND_PROXY:
-        return []
-    wanted = reconcile.wanted_routes(found)
-    if found.routes is None:
-        return [f"the ledger says {live['version']} is live, and its proxy does not run"]
-    if found.routes != wanted:
-        return [f"traffic goes to {found.routes.described}, and the ledger says {wanted.described}"]
-    if found.next_slot not in (serving["slot"], None):
-        after = found.next_slot or "no slot"
-        return [f"after a restart the proxy would send traffic to {after}, and the ledger says {wanted.described}"]
-    return []
+    current = f"line {error.line}: {error.reason}"
+    desired = "as it was written: restore the file from a backup"
+    return [drift.Drift("ledger", current, desired, str(error), drift.RESTORE)]
 
 
 def main() -> None:
@@ -148,13 +159,15 @@ def main() -> None:
         history = History(entries)
         live = history.live()
         running = environment.kept(home, live)
-        found = environment.find(Engine(), params, home, history)
+        engine = Engine()
+        found = environment.find(engine, params, home, history)
         serving = reconcile.live_container(found.ours, live)
         standby = reconcile.standby(found)
         verified = history.find_verified(params["version"]) if params["version"] else None
+        drifted = environment.disagreements(engine, home, found, engine.info())
         holder = environment.lock_holder(home)
     except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
-        module.fail_json(msg=environment.explain(error))
+        module.fail_json(msg=environment.explain(error), drift=[it.data() for it in damage(error)])
         return
     module.exit_json(
         changed=False,
@@ -173,7 +186,7 @@ def main() -> None:
             for it in found.ours
             if it is not serving and it is not standby and it["slot"] != labels.FAILED
         ],
-        drift=drift(found, serving),
+        drift=[it.data() for it in drifted],
         lock=holder,
         entries=history.recent(params["entries"]),
         story=f"{params['environment']} runs {live['version'] if live else 'nothing yet'}",

@@ -99,10 +99,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Reports without a lock.
+    description: Reports without a lock, and says what would be undone.
   diff_mode:
     support: full
-    description: Shows release and configuration keys that differ, never the value of a secret.
+    description: Shows the drift that is repaired before anything else, never the value of a secret.
 """
 
 EXAMPLES = r"""
@@ -181,7 +181,9 @@ ports:
   type: list
   elements: dict
 slots:
-  description: RV(slots.live) and free by name, the standby, and the sessions on the free slot.
+  description: >-
+    RV(slots.live) and free by name, the standby, the sessions on the free slot, and whose container that is none of
+    ours has the free slot's name.
   returned: success
   type: dict
 proxy:
@@ -201,10 +203,20 @@ engine:
   returned: success
   type: dict
 reconciled:
-  description: What was undone that an interrupted run had left.
+  description: What was undone that an interrupted run, or somebody by hand, had left; in check mode what would be.
   returned: success
   type: list
   elements: str
+mended:
+  description: The drift that this repaired, as of M(slipway.core.environment_info); in check mode what it would repair.
+  returned: success
+  type: list
+  elements: dict
+drift:
+  description: What drift there is after that, as of M(slipway.core.environment_info).
+  returned: success
+  type: list
+  elements: dict
 """
 
 from datetime import datetime, timezone
@@ -213,6 +225,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
+    drift,
     environment,
     labels,
     ledger,
@@ -268,6 +281,17 @@ def holder_of(home: Path) -> lock.Lock | None:
         return None
 
 
+def story(env: str, found: dict[str, Any], check_mode: bool) -> str:
+    """What was found and done, for people."""
+    done = ", ".join(found["reconciled"])
+    parts = [f"{env}{'' if check_mode else ' locked'}; live is {(found['live'] or {}).get('version', 'nothing yet')}"]
+    if check_mode:
+        parts += [item["told"] for item in found["mended"]]
+    if done:
+        parts.append(f"{'would first' if check_mode else 'reconciled:'} {done}")
+    return "; ".join(parts)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -321,11 +345,10 @@ def main() -> None:
         if locked and not ready:
             # Whoever comes next has to know of the run that nobody has cleaned up after.
             lock.release(str(home / environment.LOCK), params["run"], back_to=interrupted)
-    live = found["live"]
     module.exit_json(
-        changed=bool(found["reconciled"]),
-        story=f"{params['environment']} locked; live is {live['version'] if live else 'nothing yet'}"
-        + (f"; reconciled: {', '.join(found['reconciled'])}" if found["reconciled"] else ""),
+        changed=bool(found["reconciled"] or (module.check_mode and found["mended"])),
+        story=story(params["environment"], found, module.check_mode),
+        diff=drift.diff(found["mended"]),
         **found,
     )
 

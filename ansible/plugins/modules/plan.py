@@ -9,6 +9,7 @@ short_description: Compare what is asked for with what is live
 description:
   - Tells whether a deployment has anything to do, and shows with C(--diff) what will change. Runs on the
     controller.
+  - A live container that is not what its configuration says has to be replaced, too.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 options:
@@ -26,7 +27,7 @@ attributes:
     description: Says C(changed) in check mode when a deployment would happen.
   diff_mode:
     support: full
-    description: Version, digest and configuration, never the value of a secret.
+    description: Version, digest, configuration and drift, never the value of a secret.
 """
 
 EXAMPLES = r"""
@@ -43,7 +44,11 @@ warm:
   returned: success
   type: bool
 unchanged:
-  description: Whether the release is live with this configuration and its container runs.
+  description: Whether the release is live with this configuration, and its container runs and is what that says.
+  returned: success
+  type: bool
+repair:
+  description: Whether the release is live with this configuration, and its container has to be replaced nevertheless.
   returned: success
   type: bool
 """

@@ -9,6 +9,7 @@ short_description: Refuse a deployment that its target cannot take
 description:
   - Judges what M(slipway.core.environment_open) reported, with Docker's version, disk space, the lock's lease and the
     ports. One step instead of an assertion for each, as every step costs time. Runs on the controller.
+  - Only when it refuses for want of disk space it asks the target what Docker could free there.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 options:
@@ -23,8 +24,12 @@ options:
   needs:
     description: >-
       C(docker), the oldest version; C(disk_mb) and C(state_mb), in MiB; C(lease) of the lock and the sum of the time
-      limits, C(phases), in seconds.
+      limits, C(phases), in seconds; C(digest) of the release and C(layers), the bytes of its layers in the registry.
     type: dict
+    required: true
+  image:
+    description: Repository of the image, without a tag.
+    type: str
     required: true
 attributes:
   check_mode:
@@ -40,7 +45,8 @@ EXAMPLES = r"""
   slipway.core.preflight:
     environment: staging
     opened: "{{ opened }}"
-    needs: {docker: "20.10", disk_mb: 1024, state_mb: 16, lease: 900, phases: 120}
+    needs: {docker: "20.10", disk_mb: 1024, state_mb: 16, lease: 900, phases: 120, digest: "sha256:…", layers: 0}
+    image: registry.example.com/team/myapp
 """
 
 RETURN = r""" # """

@@ -87,6 +87,9 @@ release:
     source:
       description: Where its source code is; may be empty.
       type: str
+    size:
+      description: Bytes of its layers, compressed as the registry stores them; for several platforms of the first one.
+      type: int
 next_build:
   description: The first build number that no tag uses.
   returned: when O(next_build=true)

@@ -159,7 +159,7 @@ def main() -> None:
     except (EngineError, ValueError, OSError, lock.LockLost, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=f"{str(error).rstrip('.')}.")
         return
-    files = Path(directory) / "configs" / config / "files"
+    files = snapshot.files(Path(directory), config)
     module.exit_json(
         changed=pulled or changed,
         pulled=pulled,

@@ -66,6 +66,12 @@ class Engine:
         pairs = (wanted or {}).items()
         return [it for it in self._target.containers if pairs <= it["Config"]["Labels"].items()]
 
+    def summaries(self) -> list[dict[str, Any]]:
+        return [
+            {"Names": [it["Name"]], "Image": it["Image"], "Labels": it["Config"]["Labels"]}
+            for it in self._target.containers
+        ]
+
     def ended(self, name: str) -> str:
         container = self.container(name)
         return "" if container and container["State"]["Running"] else f"{name} does not run"

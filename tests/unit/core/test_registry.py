@@ -22,7 +22,7 @@ from ansible_collections.slipway.core.plugins.module_utils.registry import (
 )
 from ansible_collections.slipway.core.plugins.module_utils.release import resolve
 from ansible_collections.slipway.core.plugins.module_utils.version import VersionError
-from fake_registry import INDEX, PASSWORD, USERNAME, FakeRegistry, make_certificate
+from fake_registry import INDEX, MANIFEST, PASSWORD, USERNAME, FakeRegistry, make_certificate
 
 COMMIT = "a" * 40
 UNKNOWN = "sha256:" + "0" * 64
@@ -223,7 +223,18 @@ def test_the_newest_of_the_series_is_the_default(fake: FakeRegistry) -> None:
         "tags": ["1.0.10"],
         "created": "2026-01-02T03:04:05Z",
         "source": "",
+        "size": 0,
     }
+
+
+def test_the_size_of_an_image_is_that_of_its_layers(fake: FakeRegistry) -> None:
+    layers = [{"mediaType": "layer", "size": size, "digest": f"sha256:{size:064}"} for size in (1000, 234)]
+    single = {"schemaVersion": 2, "mediaType": MANIFEST, "config": fake.add_blob(b"{}"), "layers": layers}
+    digest = fake.add_manifest(single)
+    child = {"mediaType": MANIFEST, "digest": digest, "size": 1, "platform": {"os": "linux"}}
+    index = fake.add_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]})
+
+    assert [client(fake).describe(reference).size for reference in (digest, index)] == [1234, 1234]
 
 
 def test_a_digest_is_what_it_is_wherever_the_tag_points_by_now(fake: FakeRegistry) -> None:

@@ -9,7 +9,7 @@ from ansible_collections.slipway.core.plugins.module_utils import tables
 
 DIGEST = "sha256:" + "a" * 64
 LIVE = {"version": "1.0.2", "digest": DIGEST, "config": "0123456789abcdef", "time": "2026-11-24T02:00:00.000Z"}
-GONE = "the ledger says 1.0.2 is live, and its container is gone"
+GONE = {"what": "container", "told": "the ledger says 1.0.2 is live, and its container is gone"}
 REFUSED = "Failed to connect to the host via ssh: ssh: connect to host 127.0.0.1 port 22: Connection refused"
 
 
@@ -113,7 +113,7 @@ def test_drift_while_a_run_holds_the_lock_is_no_trouble_yet() -> None:
 
 def test_trouble_is_one_sentence_that_names_each_host() -> None:
     lost = {"environment": "production", "host": "two", "health": "unreachable", "error": "no route", "report": None}
-    assert tables.status_trouble([item(drift=[GONE]), lost]) == f"one: {GONE}; two is unreachable."
+    assert tables.status_trouble([item(drift=[GONE]), lost]) == f"one: {GONE['told']}; two is unreachable."
 
 
 def test_a_host_that_is_not_reached() -> None:
