@@ -235,6 +235,17 @@ def test_proxy_that_was_pointed_elsewhere(drifting: Application, commands: str, 
     assert repaired(drifting).changed == len(["traffic"])
 
 
+@pytest.mark.parametrize("by_hand", [("stop", "--time", "1"), ("rm", "--force")])
+def test_proxy_that_does_not_run(drifting: Application, by_hand: tuple[str, ...]) -> None:
+    label = f"label=io.slipway.app={drifting.name}"
+    listed = drifting.target.docker("ps", "--filter", label, "--format", "{{.Names}}").split()
+    drifting.target.docker(*by_hand, next(name for name in listed if f"{drifting.name}-staging-proxy-" in name))
+    (found,) = drift(drifting)
+    assert (found["what"], found["current"], found["desired"]) == ("proxy", "not running", "running")
+    shows(checked(drifting), "proxy", "not running", "running")
+    repaired(drifting)
+
+
 def other_image(target: Target) -> str:
     """An image on the VM that is no release."""
     proxies = target.docker("ps", "--filter", "label=io.slipway.slot=proxy", "--format", "{{.Image}}")

@@ -47,14 +47,21 @@ def make(target: Target, image: str) -> Callable[..., Application]:
     return made
 
 
-@pytest.fixture(scope="module")
-def ground(make: Callable[..., Application]) -> Iterator[Ground]:
-    """An application under load whose strategy is blue_green."""
+@pytest.fixture(scope="package")
+def shared_ground(make: Callable[..., Application]) -> Iterator[Ground]:
+    """An application under load whose strategy is blue_green, for all tests of faults."""
     app = make(PORT, deploy_memory="200m")
     with under_load(app) as ground:
         ground.fetch_all()
         yield ground
     app.target.forget(app.name)
+
+
+@pytest.fixture
+def ground(shared_ground: Ground) -> Ground:
+    """One of its builds is live, whatever became of the test before."""
+    shared_ground.settle_down()
+    return shared_ground
 
 
 @pytest.fixture(scope="session")
