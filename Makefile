@@ -19,8 +19,8 @@ test: setup ## Lint, unit tests, molecule and integration tests
 test-unit: environment ## Unit tests only
 	@.venv/bin/python -m tools.check unit
 
-test-faults: setup ## Break everything that can break, under load, and make docs/RELIABILITY.md (FAULT=…, SEED=…)
-	@.venv/bin/python -m tools.faults $(if $(SEED),--seed $(SEED)) $(if $(FAULT),'$(FAULT)')
+test-faults: setup ## Break everything that can break, under load, and make docs/RELIABILITY.md (FAULT=…, SEED=…, KILLS=…)
+	@.venv/bin/python -m tools.faults $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(FAULT),'$(FAULT)')
 
 lint: environment ## Linters and type checks only
 	@.venv/bin/python -m tools.check lint

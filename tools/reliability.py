@@ -48,8 +48,7 @@ def rows() -> list[dict[str, Any]]:
 
 def command(row: dict[str, Any]) -> str:
     """How to make it happen again."""
-    seed = f" SEED={row['seed']}" if row["seed"] is not None else ""
-    return f"`make test-faults FAULT='{row['test'].removeprefix('tests/integration/')}'{seed}`"
+    return f"`make test-faults FAULT='{row['test'].removeprefix('tests/integration/')}'{row['options']}`"
 
 
 def failed(row: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ class Row:
     :param requests: that were sent from the fault until the next verb had ended.
     :param failed: of those, by why they failed.
     :param test: the test that makes it happen, as pytest names it.
-    :param seed: of its random instants; None when it has none.
+    :param options: of ``make test-faults`` beside its name, each after a space.
     """
 
     group: str
@@ -37,7 +37,7 @@ class Row:
     requests: int
     failed: dict[str, int]
     test: str
-    seed: int | None = None
+    options: str = ""
 
     def keep(self) -> None:
         """Write it, in place of an earlier one of the same test and fault."""

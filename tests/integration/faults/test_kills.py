@@ -18,7 +18,6 @@ from tests.integration.faults.ground import Ground, under_load
 from tests.integration.faults.report import Row, answered, troubles
 from tests.integration.verbs import Process, Run
 
-RANDOM_KILLS = 30
 CANARY = {
     "deploy_strategy": "canary",
     "deploy_canary_steps": [20, 50],
@@ -149,7 +148,8 @@ def keep(request: pytest.FixtureRequest, fault: str, struck: list[Struck]) -> No
         for trouble, count in one.failed.items():
             failed[trouble] = failed.get(trouble, 0) + count
     seconds = sorted(one.following.seconds for one in struck)
-    seed = request.config.option.seed if "random" in request.node.name else None
+    option = request.config.option
+    random_too = f" SEED={option.seed} KILLS={option.kills}" if "random" in request.node.name else ""
     Row(
         group="Kills",
         fault=fault,
@@ -159,7 +159,7 @@ def keep(request: pytest.FixtureRequest, fault: str, struck: list[Struck]) -> No
         requests=sum(one.requests for one in struck),
         failed=failed,
         test=request.node.nodeid,
-        seed=seed,
+        options=random_too,
     ).keep()
 
 
@@ -192,12 +192,13 @@ def test_killed_at_random_instants(
     _, version = ground.next()
     undisturbed = ground.app.run(way.verb, env="staging", version=version)
     assert undisturbed.code == 0, undisturbed.output
+    kills = request.config.option.kills
     struck = []
-    for _ in range(RANDOM_KILLS):
+    for _ in range(kills):
         instant = chance.uniform(0, undisturbed.seconds)
         print(f"{name}: SIGKILL after {instant:.3f} s", flush=True)
         struck.append(strike(ground, way, instant, kill))
-    keep(request, f"{name}: SIGKILL at {RANDOM_KILLS} random instants", struck)
+    keep(request, f"{name}: SIGKILL at {kills} random instants", struck)
 
 
 @pytest.mark.thorough

@@ -13,15 +13,15 @@ ROW = {
     "requests": 1200,
     "failed": {},
     "test": "tests/integration/faults/test_kills.py::test_killed_after_a_phase[blue_green-health]",
-    "seed": None,
+    "options": "",
 }
 FACTS = {"commit": "abc1234", "date": "2026-01-01", "cores": 2, "load": "1.0"}
 
 
 def test_a_row_has_the_command_that_reproduces_it():
-    told = reliability.command(ROW | {"seed": 7}).strip("`")
+    told = reliability.command(ROW | {"options": " SEED=7 KILLS=15"}).strip("`")
     fault = "faults/test_kills.py::test_killed_after_a_phase[blue_green-health]"
-    assert shlex.split(told)[2:] == [f"FAULT={fault}", "SEED=7"]
+    assert shlex.split(told)[2:] == [f"FAULT={fault}", "SEED=7", "KILLS=15"]
 
 
 def test_failed_requests_are_counted_by_why():
