@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from target_model import Target
 
 IMAGE = "registry.example/team/myapp"
+CONFIG = ("Image", "Env", "Cmd", "Entrypoint", "User", "Labels", "StopTimeout")
 
 
 class Registry:
@@ -72,6 +73,9 @@ class Engine:
             for it in self._target.containers
         ]
 
+    def image(self, reference: str) -> dict[str, Any]:
+        return {"Config": {"Env": []}, "RepoDigests": [reference]}
+
     def ended(self, name: str) -> str:
         container = self.container(name)
         return "" if container and container["State"]["Running"] else f"{name} does not run"
@@ -94,9 +98,9 @@ class Engine:
                     "Name": f"/{name}",
                     "Created": f"{target.made:09d}",
                     "Image": body["Image"],
-                    "Config": {"Labels": body["Labels"], "StopTimeout": 1},
+                    "Config": {"StopTimeout": 1, **{key: body[key] for key in body if key in CONFIG}},
                     "State": {"Status": "created", "Running": False, "ExitCode": 0},
-                    "NetworkSettings": {"Ports": {}},
+                    "NetworkSettings": {"Ports": {}, "Networks": {"bridge": {}}},
                     "HostConfig": copy.deepcopy(body["HostConfig"]),
                     "comes_back": False,
                     "accepts": True,

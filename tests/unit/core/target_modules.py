@@ -10,16 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.core.plugins.module_utils import (
-    environment,
-    front,
-    labels,
-    ledger,
-    lock,
-    snapshot,
-    standby,
-    survey,
-)
+from ansible_collections.slipway.core.plugins.module_utils import front, labels, ledger, lock, snapshot, standby, survey
 from ansible_collections.slipway.core.plugins.modules import (
     canary_pause,
     canary_step,
@@ -135,8 +126,6 @@ def beneath(target: Target, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(front, "START_SECONDS", 0)
     patch.setattr(standby, "SYSTEMD", target.directory / "no systemd")
     patch.setattr(survey, "ports", lambda *_: [])
-    # Nobody changes a container by hand here; what becomes of that is for the tests of drift.
-    patch.setattr(environment, "differences", lambda *_, **__: [])
     patch.setattr(cut_over, "fetch", lambda *_: {"content": ""})
     patch.setattr(cut_over, "judge", lambda *_: "trouble" if target.trouble == "prove" else "")
     patch.setattr(cut_over, "expected", lambda _: None)

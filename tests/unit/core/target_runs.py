@@ -133,6 +133,7 @@ class Run:
             gone=self.target.dead_runs.get(self.env, ""),
         )
         self.target.stopped.clear()
+        assert self.open["drift"] == [], "what a run has made is not what it should have"
         return self.open
 
     def take_or_refuse(self) -> bool:
@@ -294,7 +295,8 @@ class Run:
     def _move(self, to: str, verify: bool = True) -> None:
         config = self._proxy_config(to)
         check = {"path": "/health", "host": "", "smoke_paths": []}
-        more = {"slot_url": "http://slot", "container": self.name} if verify else {"verify": False}
+        port = PORTS[self.env] + {"blue": 10000, "green": 20000}.get(to, 0)
+        more = {"slot_url": f"http://127.0.0.1:{port}", "container": self.name} if verify else {"verify": False}
         self._here(cut_over, to=to, config=config, url="http://public", check=check, **more)
 
     def switch(self) -> None:
