@@ -94,6 +94,13 @@ def upgraded(stage: Stage) -> Ended:
     return stage.run("deploy", True, version=version(OLD), proxy_image=following)
 
 
+def there_and_back(stage: Stage) -> Ended:
+    """Deploy the same release with another image of the proxy, and at once with the first one again."""
+    began = upgraded(stage).began
+    back = stage.run("deploy", True, version=version(OLD))
+    return Ended(back.code, back.output, began, back.ended)
+
+
 def broken(fault: str) -> Case:
     """A release that is broken and never becomes live."""
     return Case(f"broken: {fault}", deploy(build(fault), False, deploy_health_deadline=4, deploy_env=SLOW))
@@ -129,6 +136,7 @@ def cases() -> list[Case]:
         ),
         Case("HAProxy restart", restarted),
         Case("proxy upgrade", upgraded),
+        Case("proxy upgrade and back", there_and_back),
         Case("maintenance on and off", maintained, intended=frozenset({"status 503"})),
         Case("group_vars only", deploy(OLD, deploy_env={"APP_ENVIRONMENT": "staging", "SETTING": "changed"})),
     ]

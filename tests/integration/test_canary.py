@@ -85,3 +85,11 @@ def test_bad_input_is_refused_before_anything_is_touched(
     with serving.untouched():
         run = serving.run("deploy", env="staging", version="1.0.2", **variables)
     assert sentence in run.reason
+
+
+def test_a_canary_needs_the_proxy_before_what_is_live(recreated: Application) -> None:
+    """The live container holds the public port itself, and nothing could give the canary its share."""
+    before = recreated.running()
+    run = recreated.run("deploy", env="staging", version="1.0.2", deploy_strategy="canary", canary="pause")
+    assert "holds port 8083 itself, as recreate has left it" in run.reason
+    assert recreated.running() == before
