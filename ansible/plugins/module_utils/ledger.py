@@ -30,6 +30,8 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any, NoReturn
 
+from ansible_collections.slipway.core.plugins.module_utils import ledger_index
+
 Entry = dict[str, Any]
 
 FIRST_PREV = "0" * 64
@@ -57,10 +59,21 @@ class LedgerDamaged(Exception):
 def read(path: str) -> list[Entry]:
     """Return all entries, oldest first, after verifying every line; a missing file is an empty history.
 
+    Old entries of a long ledger come without their evidence, see :func:`whole`.
+
     Raises LedgerDamaged for the first line that is not as written, OSError if the file cannot be read.
     """
     content = _content(path)
-    return [] if content is None else _verify(path, content)
+    return [] if content is None else _verify(path, content)[0]
+
+
+def whole(path: str, entries: list[Entry]) -> list[Entry]:
+    """Return entries that ``read`` has given with everything that their lines say, the evidence included.
+
+    Raises OSError if the file cannot be read.
+    """
+    lines = (_content(path) or b"").split(b"\n")
+    return [_parse(lines[entry["seq"] - 1]) for entry in entries]
 
 
 def append(path: str, event: str, fields: dict[str, Any], now: datetime | None = None) -> Entry:
@@ -79,7 +92,7 @@ def append(path: str, event: str, fields: dict[str, Any], now: datetime | None =
         raise ValueError(f"the ledger sets these fields itself: {', '.join(reserved)}")
     with exclusive(path):
         content = _content(path)
-        entries = [] if content is None else _verify(path, content)
+        entries, indexed = ([], 0) if content is None else _verify(path, content)
         body = {
             **fields,
             "seq": len(entries) + 1,
@@ -90,7 +103,7 @@ def append(path: str, event: str, fields: dict[str, Any], now: datetime | None =
         entry = {**body, "hash": hashlib.sha256(canonical(body)).hexdigest()}
         longer = (content or b"") + canonical(entry) + b"\n"
         write_durably(path, longer)
-    _verified[path] = (longer, [*entries, entry])
+        ledger_index.keep(path, longer, [*entries, entry], indexed)
     return entry
 
 
@@ -102,28 +115,23 @@ def _content(path: str) -> bytes | None:
         return None
 
 
-# What this process has verified last, by path: a module reads its ledger several times, and long ones take their time.
-_verified: dict[str, tuple[bytes, list[Entry]]] = {}
+def _verify(path: str, content: bytes) -> tuple[list[Entry], int]:
+    """All entries, and how many of them an index has vouched for."""
+    known, size = ledger_index.load(path, content)
+    with _no_garbage_collection():
+        return known + _verify_lines(path, content[size:], known), len(known)
 
 
-def _verify(path: str, content: bytes) -> list[Entry]:
-    known, entries = _verified.get(path, (None, []))
-    if known != content:
-        with _no_garbage_collection():
-            entries = _verify_lines(path, content)
-        _verified[path] = (content, entries)
-    return list(entries)
-
-
-def _verify_lines(path: str, content: bytes) -> list[Entry]:
+def _verify_lines(path: str, content: bytes, known: list[Entry]) -> list[Entry]:
+    """The entries of the lines after those that are known."""
     lines = content.split(b"\n")
     torn = lines.pop()
     parsed = _parse_together(lines)
     entries: list[Entry] = []
-    prev = FIRST_PREV
-    for number, line in enumerate(lines, start=1):
+    prev = known[-1]["hash"] if known else FIRST_PREV
+    for number, line in enumerate(lines, start=len(known) + 1):
         try:
-            entry = parsed[number - 1] if parsed else _parse(line)
+            entry = parsed[len(entries)] if parsed else _parse(line)
             _check_place(entry, number, prev)
             _check_hash(entry, line)
         except ValueError as error:
@@ -131,8 +139,8 @@ def _verify_lines(path: str, content: bytes) -> list[Entry]:
         prev = entry["hash"]
         entries.append(entry)
     if torn:
-        raise LedgerDamaged(path, len(lines) + 1, "the line is torn: it has no newline at its end")
-    if not entries:
+        raise LedgerDamaged(path, len(known) + len(lines) + 1, "the line is torn: it has no newline at its end")
+    if not entries and not known:
         raise LedgerDamaged(path, 1, "the file is empty, a ledger that exists has at least one entry")
     return entries
 

@@ -154,8 +154,9 @@ def main() -> None:
     )
     params = module.params
     home = environment.home(params["directory"], params["app"], params["environment"])
+    path = str(home / environment.LEDGER)
     try:
-        entries = ledger.read(str(home / environment.LEDGER))
+        entries = ledger.read(path)
         history = History(entries)
         live = history.live()
         running = environment.kept(home, live)
@@ -163,7 +164,9 @@ def main() -> None:
         found = environment.find(engine, params, home, history)
         serving = reconcile.live_container(found.ours, live)
         standby = reconcile.standby(found)
-        verified = history.find_verified(params["version"]) if params["version"] else None
+        asked = history.find_verified(params["version"]) if params["version"] else None
+        verified = ledger.whole(path, [asked])[0] if asked else None
+        recent = ledger.whole(path, history.recent(params["entries"]))
         drifted = environment.disagreements(engine, home, found, engine.info())
         holder = environment.lock_holder(home)
     except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
@@ -188,7 +191,7 @@ def main() -> None:
         ],
         drift=[it.data() for it in drifted],
         lock=holder,
-        entries=history.recent(params["entries"]),
+        entries=recent,
         story=f"{params['environment']} runs {live['version'] if live else 'nothing yet'}",
     )
 
