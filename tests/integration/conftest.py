@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--all-faults", action="store_true", help="every fault, not only the quick ones")
-    group.addoption("--kills", type=int, default=15, help="random instants for each way of changing what serves")
+    group.addoption("--kills", type=int, default=10, help="random instants for each way of changing what serves")
     group.addoption("--seed", type=int, help="of the random instants (default: a new one, which is printed)")
 
 
