@@ -4,9 +4,6 @@ A controller can die while its last step goes on working on the target. The next
 must not act on what the next run has begun. So every step that changes something holds ``flock`` on ``<home>/work``,
 which the kernel frees when the step dies, and looks at the lock once a second: one that has lost it ends at once, as if
 it had been killed. The run that took the lock over waits for that before it looks at anything.
-
-SSH tells a step that its controller has gone by closing what it writes its result to: poll(2) reports POLLERR for a
-pipe that nobody reads any more.
 """
 
 from __future__ import annotations
@@ -15,7 +12,6 @@ import contextlib
 import fcntl
 import json
 import os
-import select
 import threading
 import time
 from datetime import datetime, timezone
@@ -31,10 +27,6 @@ BEAT_SECONDS = 1.0
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOST_CODE = 1
-
-
-class Abandoned(Exception):
-    """Nobody waits for this step's result any more, so that nobody would go back on what it begins."""
 
 
 class Tenure:
@@ -75,20 +67,12 @@ class Tenure:
         self._left.set()
         os.close(self._work)
 
-    def check(self) -> None:
-        """Ask between two parts of a long step whether there is a point in going on.
-
-        :raises Abandoned: there is none.
-        """
-        if abandoned():
-            raise Abandoned("the run that began this has ended")
-
     def _beat(self) -> None:
         renewed = time.monotonic()
         while not self._left.wait(BEAT_SECONDS):
             try:
                 lease = lock.lease(self._path, self._run)
-                if time.monotonic() - renewed >= lease / 3 and not abandoned():
+                if time.monotonic() - renewed >= lease / 3:
                     lock.renew(self._path, self._run, _now())
                     renewed = time.monotonic()
             except lock.LockLost as lost:
@@ -116,13 +100,6 @@ def _take(work: int, home: Path) -> None:
                     f"over: find it with fuser {home / WORK}"
                 ) from None
             time.sleep(POLL_SECONDS)
-
-
-def abandoned() -> bool:
-    """Whether nobody reads this module's result any more."""
-    poll = select.poll()
-    poll.register(1, 0)
-    return any(event & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, event in poll.poll(0))
 
 
 def _end(message: str) -> None:

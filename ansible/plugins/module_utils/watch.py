@@ -112,14 +112,12 @@ class Watch:
     :param gone: why the container cannot answer any more; empty while it runs.
     :param proven: whether it was healthy a moment ago, so that there is nothing to wait for when it is not.
     :param disturbed: why the release is bad although its health check passes; asked while ``hold`` lasts.
-    :param abandoned: whether nobody waits for the verdict any more.
     """
 
     params: dict[str, Any]
     gone: Callable[[], str] = lambda: ""
     disturbed: Callable[[], str] = lambda: ""
     proven: bool = False
-    abandoned: Callable[[], bool] = lambda: False
     _probes: list[dict[str, Any]] = field(default_factory=list)
     _body: str = ""
     _started: float = 0.0
@@ -134,8 +132,6 @@ class Watch:
             was_healthy = passed > 0 or self.proven
             passed = 0 if self._ask(check["path"], health) else passed + 1
             elapsed = time.monotonic() - self._started
-            if self.abandoned():
-                return self._verdict("the run that wants to know has ended")
             if passed == 0:
                 gone = self.gone()
                 if gone:

@@ -91,7 +91,7 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
     all_to,
     shared,
 )
-from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure, abandoned
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 LOOK_SECONDS = 1.0
 
@@ -143,8 +143,6 @@ class Step:
             found = verdict.judge(candidate, live, policy, waited, looks)
             looks = found.looks
             evidence = {"weight": self.params["weight"], "seconds": round(waited, 1), **found.evidence}
-            if abandoned():
-                return False, "the run that wants to know has ended", evidence
             ended = self.engine.ended(self.params["container"])
             if ended:
                 return False, ended, evidence

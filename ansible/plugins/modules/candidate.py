@@ -99,7 +99,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import container, labels, lock, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure, abandoned
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
 
 HEALTH = {name: option for name, option in OPTIONS.items() if name not in ("url", "container")}
@@ -151,7 +151,7 @@ def prove(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     except EngineError:
         return {"healthy": False, "msg": f"{name} is not healthy: {engine.ended(name)}", "body": "", "probes": []}
     asked = {**params["health"], "url": url, "container": name}
-    return Watch(asked, gone=lambda: engine.ended(name), abandoned=abandoned).run()
+    return Watch(asked, gone=lambda: engine.ended(name)).run()
 
 
 def main() -> None:

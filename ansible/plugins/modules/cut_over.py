@@ -96,7 +96,7 @@ from ansible_collections.slipway.core.plugins.module_utils import environment, f
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
 from ansible_collections.slipway.core.plugins.module_utils.probe import judge
-from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure, abandoned
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch, expected, fetch
 
 
@@ -159,7 +159,6 @@ class CutOver:
             gone=lambda: self.engine.ended(self.params["container"]),
             disturbed=watched.trouble,
             proven=True,
-            abandoned=abandoned,
         ).run()
         if not verdict["healthy"]:
             front.route(self.home, fronts, previous)

@@ -14,7 +14,7 @@ import pytest
 
 from bench.outcomes import longest_gap
 from tests.integration.application import Application
-from tests.integration.faults.ground import Ground, under_load
+from tests.integration.faults.ground import Ground, under_load, wait_until
 from tests.integration.faults.report import Row, answered, troubles
 from tests.integration.verbs import Process, Run
 
@@ -26,6 +26,7 @@ CANARY = {
     "deploy_canary_deadline": 60,
 }
 RESTART_SECONDS = 15.0
+SOAK_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,37 @@ def test_signalled_after_a_phase(
     assert struck.ended
     assert struck.ended.code != 0
     keep(request, f"blue_green: {number.name} after {phase}", [struck])
+
+
+def test_killed_while_a_release_is_watched_that_turns_out_bad(
+    grounds: Callable[[str], Ground], request: pytest.FixtureRequest
+) -> None:
+    """The step on the target goes on without its controller, and takes the traffic back."""
+    ground = grounds("blue_green")
+    app = ground.app
+    old, bad = f"1.0.{ground.build}", "1.0.13"
+    settings = {"deploy_soak_seconds": SOAK_SECONDS, "deploy_env": {"APP_FAULT_SECONDS": "8"}}
+    process = app.start("deploy", env="staging", version=bad, **settings)
+    wait_until(lambda: app.answer("staging")["version"] == bad)
+    process.kill()
+    back = wait_until(lambda: app.answer("staging")["version"] == old, SOAK_SECONDS)
+    during = ground.traffic.take()
+    _, version = ground.next()
+    following = app.run("deploy", env="staging", version=version)
+    assert following.code == 0, following.output
+    ground.assert_settled(version)
+    everything = [*during, *ground.traffic.take()]
+    assert troubles(everything) == {}
+    Row(
+        group="Kills",
+        fault="blue_green: SIGKILL while a release is watched that turns out bad",
+        during=answered(during),
+        after=f"{old}, {back:.1f} s later",
+        following=f"a good release: completed, {following.seconds:.1f} s",
+        requests=len(everything),
+        failed={},
+        test=request.node.nodeid,
+    ).keep()
 
 
 @pytest.mark.parametrize(
