@@ -62,6 +62,7 @@ def test_one_image_has_three_tags_and_labels(project: Project, first: Run) -> No
         "tags": ["1.0.42", "build-42", "latest"],
         "created": image.label("created"),
         "source": "",
+        "size": image.size,
     }
     assert (project.out / "releases/1.0.42.json").read_text() == (project.out / "release.json").read_text()
 
