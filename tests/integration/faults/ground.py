@@ -66,7 +66,10 @@ class Ground:
     def next(self) -> tuple[str, str]:
         """The version that is live, and one that is not live nor its standby, to be deployed."""
         old = self.build
-        self.build = self.builds[(self.builds.index(old) + 1) % len(self.builds)]
+        known = [entry["version"] for entry in self.app.ledger("staging") if entry["event"] == "deployed"]
+        standby = next((version for version in reversed(known) if version != f"1.0.{old}"), "")
+        after = [*self.builds[self.builds.index(old) + 1 :], *self.builds]
+        self.build = next(build for build in after if f"1.0.{build}" not in (f"1.0.{old}", standby))
         self.settle()
         return f"1.0.{old}", f"1.0.{self.build}"
 
