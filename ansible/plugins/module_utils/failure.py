@@ -108,8 +108,9 @@ def _next(facts: dict[str, Any]) -> str:
             "deploy_canary_on_too_few, and run the same command again"
         )
     judged = any(name in result for name in JUDGED)
-    if judged and "exists" not in (facts["container"] or {}):
-        # No candidate was made: the live release is the one asked for.
+    container = facts["container"] or {}
+    if judged and "exists" not in container and not container.get("msg"):
+        # No candidate was made, and none was looked for in vain: the live release is the one asked for.
         return f"it is live: see its log on {facts['host']}, and go back with rollback.yml or ship a new build"
     if judged:
         way = "" if facts["env"] == "staging" else "staging and approve.yml, "

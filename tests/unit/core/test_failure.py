@@ -51,6 +51,11 @@ def test_what_may_hold_a_secret_is_not_told_when_they_could_not_be_read():
     assert "it failed." in report["text"]
 
 
+def test_a_bad_candidate_that_cannot_be_looked_at_is_not_taken_for_the_live_release():
+    text = failure.report(facts(container={"msg": "Docker Engine does not answer"}))["text"]
+    assert "mend it and ship a new build" in text
+
+
 def test_what_serves_is_not_made_up_when_it_could_not_be_read():
     text = failure.report(facts(serving={"msg": "Docker Engine does not answer."}))["text"]
     assert "serving now: not known (Docker Engine does not answer): status.yml tells" in text
