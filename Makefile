@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup environment demo test test-unit test-faults lint bench bench-traffic bench-proxy clean
+.PHONY: help setup environment demo test test-unit test-faults lint bench bench-traffic bench-proxy bench-ledger clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ bench-traffic: setup ## Change an environment in every way under load, and count
 
 bench-proxy: setup ## Measure what HAProxy costs beside the application's own port
 	@.venv/bin/python -m bench.proxy
+
+bench-ledger: setup ## Measure what a ledger of 10,000 entries costs beside one of a few
+	@.venv/bin/python -m bench.ledger
 
 clean: ## Remove the lab and everything else that these targets made, except installed packages
 	@python3 -m tools.clean

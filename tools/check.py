@@ -14,6 +14,7 @@ from tools.tracks import run_together
 
 WORKFLOWS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
 SCHEMA = "vendor.github-workflows"
+TOOLS = ("bench", "lab", "tests/releases.py", "tools")
 COLLECTION = "ansible_collections.slipway.core.plugins"
 TRACKS = (("lint", "unit", "molecule"), ("integration",))
 
@@ -43,7 +44,7 @@ def steps(part: str, scenarios: list[str]) -> list[Step]:
             Step("Lint: Python", ["ruff", "check"]),
             Step("Lint: types of the collection", ["mypy", "-p", COLLECTION], {"MYPYPATH": "collections"}),
             Step("Lint: types of the application", ["mypy", "-p", "web"], {"MYPYPATH": "app"}),
-            Step("Lint: types of the tools", ["mypy", "bench", "lab", "tests/releases.py", "tools"]),
+            Step("Lint: types of the tools", ["mypy", *TOOLS], {"MYPYPATH": "collections"}),
             Step("Lint: Dockerfile", ["hadolint", "Dockerfile"]),
             Step("Lint: workflows, schema", ["check-jsonschema", "--builtin-schema", SCHEMA, *WORKFLOWS]),
             Step("Lint: workflows, expressions", ["act", "--validate", "--strict"]),

@@ -44,7 +44,7 @@ def main() -> int:
     """Run them; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, help="of the random instants (default: a new one, which is printed)")
-    parser.add_argument("--kills", type=int, default=10, help="random instants for each of four ways (default: 10)")
+    parser.add_argument("--kills", type=int, default=8, help="random instants for each of four ways (default: 8)")
     parser.add_argument("fault", nargs="?", default="", help="only this one, such as faults/test_kills.py::test_…")
     arguments = parser.parse_args()
     seed = secrets.randbelow(10**6) if arguments.seed is None else arguments.seed

@@ -26,15 +26,22 @@ GROUPS = {
     "Registry": "The registry fails between the machine and its layers; what serves does not notice.",
     "Disk and clock": "The same command completes once the disk has room and can be written.",
     "Runs": "Runs that meet each other, or something that does not answer.",
-    "Ledger": "Damaged, long, and after many deployments.",
+    "Ledger": (
+        "Damaged, long, and after many deployments. `make bench-ledger` measures what a long one costs on a machine "
+        "that does nothing else."
+    ),
     "Hosts": "Three hosts of one environment; the requests are those to all of them.",
 }
-COLUMNS = ["Fault", "Served during", "Serves after", "The next plain run", "Requests", "Failed", "Reproduce"]
+COLUMNS = ["Fault", "Served meanwhile", "Serves after it", "The next plain run", "Requests", "Failed", "Reproduce"]
 INTRODUCTION = """# Reliability
 
 What happens when things break in the middle of a deployment, under a load of requests on connections of their own and
 on kept ones, slow answers, streams and WebSockets. `make test-faults` breaks each of them and makes this page; a quick
 selection is part of `make test`.
+
+*Old* is the release that was live before the fault, *new* the one that was being deployed. Requests and failures are
+those from the fault until the next plain run had ended; seconds are those of a machine on which two of these tests run
+at once.
 
 {requests} requests in all. Made from commit {commit} on {date}, on {cores} cores, load average {load} at the end.
 """

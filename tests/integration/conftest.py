@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "collections"))
 
 from tests import releases  # noqa: E402
 from tests.integration.application import APPROVER, Application  # noqa: E402
+from tests.integration.faults.report import Report  # noqa: E402
 from tests.integration.target import Target  # noqa: E402
 from tests.lab import Lab  # noqa: E402
 from tools.steps import environment  # noqa: E402
@@ -42,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--all-faults", action="store_true", help="every fault, not only the quick ones")
-    group.addoption("--kills", type=int, default=10, help="random instants for each way of changing what serves")
+    group.addoption("--kills", type=int, default=8, help="random instants for each way of changing what serves")
     group.addoption("--seed", type=int, help="of the random instants (default: a new one, which is printed)")
 
 
@@ -68,6 +69,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("requests every 50 ms to the public port, by strategy")
     for name, line in lines:
         terminalreporter.write_line(f"{name:<{max(len(known) for known, _ in lines)}}  {line}")
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Where a test keeps its rows of docs/RELIABILITY.md."""
+    return Report(request.node.nodeid)
 
 
 @pytest.fixture

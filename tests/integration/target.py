@@ -53,9 +53,9 @@ class Target:
 
     def containers(self, app: str) -> dict[str, dict[str, Any]]:
         """Every container of an application, by id, as Docker inspects it."""
-        ids = self.docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label=io.slipway.app={app}").split()
-        found = json.loads(self.docker("inspect", *ids)) if ids else []
-        return {details["Id"]: details for details in found}
+        listed = f"docker ps --all --quiet --no-trunc --filter label=io.slipway.app={app}"
+        found = self.run("sh", "-c", f"{listed} | xargs --no-run-if-empty docker inspect")
+        return {details["Id"]: details for details in json.loads(found or "[]")}
 
     def read(self, path: str) -> bytes:
         """The content of a file."""

@@ -22,7 +22,8 @@ from bench.load import Load
 from bench.outcomes import Outcome, failed, judge, summary
 from tests import releases
 from tests.integration.application import Application
-from tests.integration.faults.report import Row, answered
+from tests.integration.faults.report import Aftermath, Report
+from tests.integration.faults.ssh import IMPATIENT
 from tests.integration.target import Target
 from tests.integration.verbs import DEADLINE_SECONDS, Process, Run
 from tests.lab import Lab
@@ -38,10 +39,6 @@ QUICK = {
 }
 LIGHT = Plan(slow=1, websockets=1, streams=1)
 RATE = 60.0
-# A host that answers no more is given up soon, for the patience of ansible.cfg is a minute.
-IMPATIENT = {
-    "ANSIBLE_SSH_ARGS": "-o ControlMaster=no -o ConnectTimeout=3 -o ServerAliveInterval=1 -o ServerAliveCountMax=3"
-}
 
 
 class Hosts:
@@ -286,21 +283,16 @@ def test_one_of_a_batch_cannot_record_its_release(hosts: Hosts) -> None:
     assert f"{NEW} was not deployed to staging on {SECOND}: commit: " in run.output
 
 
-def keep(request: pytest.FixtureRequest, fault: str, outcomes: list[Outcome], following: Run) -> None:
-    """Keep what became of a fault as a row of docs/RELIABILITY.md."""
-    Row(
-        group="Hosts",
-        fault=fault,
-        during=answered(outcomes),
-        after=f"{OLD} on all",
-        following=f"completed on all, {following.seconds:.1f} s",
-        requests=len(outcomes),
-        failed={},
-        test=request.node.nodeid,
-    ).keep()
+def assert_completes(hosts: Hosts, outcomes: list[Outcome], report: Report, fault: str) -> None:
+    """The same command completes on all of them, and nobody has noticed anything."""
+    with hosts.nobody_notices(FIRST, SECOND, THIRD) as later:
+        following = hosts.deploy(NEW)
+    assert following.code == 0, following.output
+    assert hosts.answers() == [NEW] * 3
+    report.keep("Hosts", fault, Aftermath(OLD, NEW, outcomes, OLD, following, later), after="old on all")
 
 
-def test_the_second_one_cannot_be_reached(hosts: Hosts, request: pytest.FixtureRequest) -> None:
+def test_the_second_one_cannot_be_reached(hosts: Hosts, report: Report) -> None:
     third = hosts.on[THIRD]
     untouched = third.running(), third.ledger("staging")
     with hosts.nobody_notices(FIRST) as outcomes:
@@ -311,13 +303,10 @@ def test_the_second_one_cannot_be_reached(hosts: Hosts, request: pytest.FixtureR
     assert (third.running(), third.ledger("staging")) == untouched
     assert f"{SECOND} cannot be reached over SSH" in run.output
     assert f"{FIRST}: {OLD} serves there again" in run.output
-    following = hosts.deploy(NEW)
-    assert following.code == 0, following.output
-    assert hosts.answers() == [NEW] * 3
-    keep(request, "the second of three hosts cannot be reached from the start", outcomes, following)
+    assert_completes(hosts, outcomes, report, "the second of three hosts cannot be reached from the start")
 
 
-def test_the_last_one_gets_lost_on_the_way(hosts: Hosts, request: pytest.FixtureRequest) -> None:
+def test_the_last_one_gets_lost_on_the_way(hosts: Hosts, report: Report) -> None:
     """It stands still while its candidate is proven; afterwards the next run finds out what it left."""
     machine = hosts.on[THIRD].target.machine
     with hosts.nobody_notices(FIRST, SECOND, dead=THIRD) as outcomes:
@@ -338,7 +327,4 @@ def test_the_last_one_gets_lost_on_the_way(hosts: Hosts, request: pytest.Fixture
         assert hosts.on[host].ledger("staging")[-1]["reason"] == f"{THIRD} failed"
         assert f"{host}: {OLD} serves there again" in run.output
     assert hosts.answers() == [OLD] * 3
-    following = hosts.deploy(NEW)
-    assert following.code == 0, following.output
-    assert hosts.answers() == [NEW] * 3
-    keep(request, "the third of three hosts dies between candidate and cut-over", outcomes, following)
+    assert_completes(hosts, outcomes, report, "the third of three hosts dies between candidate and cut-over")

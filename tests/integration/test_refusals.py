@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import yaml
 
+from tests.integration import registry
 from tests.integration.application import APPROVER, Application
-from tests.integration.target import Target, run
+from tests.integration.target import Target
 
 LIVE, NEWER = 1, 2  # of production and of staging
 NEVER_DEPLOYED = "1.0.5"  # by any test, so that its image is not on the VM
@@ -46,39 +46,9 @@ def test_what_happens_as_json(promoted: Application) -> None:
     assert len(lines) == len(steps) + 1
 
 
-@pytest.fixture
-def registry_down(target: Target) -> Iterator[None]:
-    """The registry is stopped."""
-    run(["docker", "stop", "--time", "1", target.registry])
-    try:
-        yield
-    finally:
-        run(["docker", "start", target.registry])
-        wait_for_registry(target)
-
-
-def wait_for_registry(target: Target) -> None:
-    lab = target.lab
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            answer = requests.get(
-                f"https://{lab.registry}/v2/",
-                auth=(lab.user, lab.password),
-                verify=str(lab.directory / "ca.crt"),
-                timeout=2,
-            )
-            if answer.status_code == 200:
-                return
-        except requests.RequestException:
-            pass
-        assert time.monotonic() < deadline, "the registry did not come back"
-        time.sleep(0.1)
-
-
-@pytest.mark.usefixtures("registry_down")
-def test_registry_that_is_down(promoted: Application) -> None:
-    reason = refused(promoted, env="staging", version="1.0.3")
+def test_registry_that_is_down(promoted: Application, target: Target) -> None:
+    with registry.stopped(target):
+        reason = refused(promoted, env="staging", version="1.0.3")
     assert re.search(rf"registry .* (cannot be reached|did not answer).*check that it is up.*{AGAIN}", reason), reason
 
 

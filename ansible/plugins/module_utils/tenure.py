@@ -111,5 +111,3 @@ def _end(message: str) -> None:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import itertools
 import os
 import ssl
 import threading
@@ -26,6 +27,7 @@ from tests.lab import Lab, settings
 
 SLOW_BYTES_PER_SECOND = 10_000
 LAYER_BYTES = 300_000
+FIRST_FRESH_BUILD = 91
 PASSED_ON = ("content-type", "docker-content-digest", "docker-distribution-api-version", "www-authenticate", "etag")
 
 
@@ -119,6 +121,7 @@ class BadRegistry:
     address: str
     fault: Fault
     image: str
+    _builds: Iterator[int] = field(default_factory=lambda: itertools.count(FIRST_FRESH_BUILD))
 
     @contextlib.contextmanager
     def broken(self, kind: str, instead: str = "") -> Iterator[None]:
@@ -131,8 +134,9 @@ class BadRegistry:
             self.fault.kind = ""
             self.fault.released.set()
 
-    def fresh(self, build: int) -> str:
-        """Push a release with a layer that no machine has yet; returns its version."""
+    def fresh(self) -> str:
+        """Push a release of its own with a layer that no machine has yet; returns its version."""
+        build = next(self._builds)
         name, version = releases.image(self.lab), releases.version(build)
         recipe = f"""
             FROM {name}:1.0.1

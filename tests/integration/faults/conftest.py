@@ -12,6 +12,7 @@ import pytest
 from tests.integration.application import Application
 from tests.integration.faults.bad_registry import BadRegistry, bad_registry
 from tests.integration.faults.ground import Ground, under_load
+from tests.integration.faults.ssh import Ssh
 from tests.integration.target import Target
 
 PORT = 8086
@@ -22,6 +23,20 @@ QUICK = {
     "deploy_soak_seconds": 0,
     "deploy_warm_standby": 7200,
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of one way of changing what serves run one after the other, as they share a ground."""
+    ways = {place: way for place, item in enumerate(items) if (way := _way(item))}
+    first = list(dict.fromkeys(ways.values()))
+    grouped = sorted((items[place] for place in ways), key=lambda item: first.index(_way(item)))
+    for place, item in zip(ways, grouped, strict=True):
+        items[place] = item
+
+
+def _way(item: pytest.Item) -> str:
+    parametrized = getattr(item, "callspec", None)
+    return str(parametrized.params.get("way", "")) if parametrized else ""
 
 
 @pytest.fixture
@@ -59,9 +74,17 @@ def shared_ground(make: Callable[..., Application]) -> Iterator[Ground]:
 
 @pytest.fixture
 def ground(shared_ground: Ground) -> Ground:
-    """One of its builds is live, whatever became of the test before."""
+    """A good release is live and answers, whatever became of the test before."""
     shared_ground.settle_down()
     return shared_ground
+
+
+@pytest.fixture
+def ssh(target: Target) -> Iterator[Ssh]:
+    """The target's SSH, which is mended at the end in any case."""
+    made = Ssh(target)
+    yield made
+    made.mend()
 
 
 @pytest.fixture(scope="session")

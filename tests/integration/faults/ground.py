@@ -8,8 +8,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import ledger
 
@@ -17,9 +18,10 @@ from bench.generator import Plan
 from bench.load import Load
 from bench.outcomes import Outcome
 from tests.integration.application import Application
+from tests.integration.faults.report import Aftermath
 
 # Answers that take a second are in flight at every cut-over, and hold up no drain for long.
-PLAN = Plan(rate=50, slow=1, websockets=1, streams=1, slow_seconds=1.0, websocket_seconds=1.0, stream_seconds=1.0)
+PLAN = Plan(rate=30, slow=1, websockets=1, streams=1, slow_seconds=1.0, websocket_seconds=1.0, stream_seconds=1.0)
 DEADLINE = 60.0
 
 
@@ -53,29 +55,60 @@ class Traffic:
 class Ground:
     """One environment of an application with a load on it.
 
-    :param build: that is live now.
+    :param versions: good releases, at least three, so that one is neither live nor the standby.
     """
 
     app: Application
     traffic: Traffic
-    builds: tuple[int, ...] = (1, 2, 3)
-    build: int = 1
-    _recorded: int = 0
+    versions: tuple[str, ...] = ("1.0.1", "1.0.2", "1.0.3")
+    _entries: list[dict[str, Any]] = field(default_factory=list)
     _began: float = 0.0
 
-    def next(self) -> tuple[str, str]:
-        """The version that is live, and one that is not live nor its standby, to be deployed."""
-        old = self.build
-        known = [entry["version"] for entry in self.app.ledger("staging") if entry["event"] == "deployed"]
-        standby = next((version for version in reversed(known) if version != f"1.0.{old}"), "")
-        after = [*self.builds[self.builds.index(old) + 1 :], *self.builds]
-        self.build = next(build for build in after if f"1.0.{build}" not in (f"1.0.{old}", standby))
+    @property
+    def live(self) -> str:
+        """The version that is live by the ledger."""
+        return self.app.live("staging")
+
+    def next(self, version: str = "") -> tuple[str, str]:
+        """The version that is live, and one to deploy: this one, or one that is neither live nor the standby."""
         self.settle()
-        return f"1.0.{old}", f"1.0.{self.build}"
+        known = [entry["version"] for entry in self._entries if entry["event"] == "deployed"]
+        old = known[-1]
+        standby = next((it for it in reversed(known) if it != old), "")
+        place = self.versions.index(old) + 1 if old in self.versions else 0
+        circle = [*self.versions[place:], *self.versions[:place]]
+        return old, version or next(it for it in circle if it not in (old, standby))
+
+    def recover(
+        self,
+        old: str,
+        version: str,
+        verb: str = "deploy",
+        *,
+        mend: Callable[[], object] = lambda: None,
+        fresh: int = 1,
+        **variables: Any,
+    ) -> Aftermath:
+        """Look who serves; then mend it and run the command, which has to complete and leave nothing behind.
+
+        :param mend: ends the fault, where that has not ended by itself.
+        :param fresh: how often the version was deployed since the ground was begun anew.
+        :param variables: of the command.
+        """
+        during = self.traffic.take()
+        after = self.app.answer("staging")["version"]
+        assert not after or after in (old, version)
+        mend()
+        following = self.app.run(verb, env="staging", version=version, **variables)
+        assert following.code == 0, following.output
+        self.assert_settled(version, fresh)
+        aftermath = Aftermath(old, version, during, after, following, self.traffic.take())
+        assert {it.version for it in aftermath.requests if it.version} <= {old, version}
+        return aftermath
 
     def settle(self) -> None:
         """Begin anew with what is there: requests and ledger entries from now on count."""
-        self._recorded = len(self.app.ledger("staging"))
+        self._entries = self.app.ledger("staging")
         self._began = time.monotonic()
         self.traffic.take()
 
@@ -108,7 +141,7 @@ class Ground:
         entries = self.ledger()
         deployed = [entry for entry in entries if entry["event"] == "deployed"]
         assert deployed[-1]["version"] == version
-        since = [entry["version"] for entry in entries[self._recorded :] if entry["event"] == "deployed"]
+        since = [entry["version"] for entry in entries[len(self._entries) :] if entry["event"] == "deployed"]
         assert since == [version] * fresh
         verified = {entry["container_run"] for entry in deployed}
         containers = self.app.containers("staging").values()
@@ -121,21 +154,17 @@ class Ground:
         assert "lock.json" not in left
         assert not [name for name in left if name.endswith(".new")]
 
-
     def settle_down(self) -> None:
-        """Know which build is live; where that is none of its builds, deploy the first one."""
-        live = self.app.live("staging")
-        known = {f"1.0.{build}": build for build in self.builds}
-        if live not in known or self.app.answer("staging")["version"] != live:
-            live = f"1.0.{self.builds[0]}"
-            run = self.app.run("deploy", env="staging", version=live)
+        """Begin anew with a release that is live and answers; where there is none, with the first one."""
+        live = self.live
+        if not live or self.app.answer("staging")["version"] != live:
+            run = self.app.run("deploy", env="staging", version=self.versions[0])
             assert run.code == 0, run.output
-        self.build = known[live]
         self.settle()
 
     def fetch_all(self) -> None:
-        """Deploy every build once, so that nothing is new to the target any more, and deployments take alike."""
-        for _ in self.builds:
+        """Deploy every release once, so that nothing is new to the target any more, and deployments take alike."""
+        for _ in self.versions:
             _, version = self.next()
             run = self.app.run("deploy", env="staging", version=version)
             assert run.code == 0, run.output

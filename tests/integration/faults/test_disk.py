@@ -11,14 +11,14 @@ import pytest
 from tests.integration.application import Application
 from tests.integration.faults.bad_registry import BadRegistry
 from tests.integration.faults.ground import Ground, under_load
-from tests.integration.faults.report import Row, answered, troubles
+from tests.integration.faults.report import Report
 from tests.integration.target import STATE, Target
 from tests.integration.verbs import Run
 
 PORT = 8091
 SMALL = "/var/lib/slipway-small"
 SMALL_MIB = 20
-FRESH_BUILD = 92
+GROUP = "Disk and clock"
 # The state of the environments, and where Docker Engine makes containers.
 READ_ONLY = (STATE, "/var/lib/docker/containers")
 DOWNLOADS = "/var/lib/docker/tmp"
@@ -80,88 +80,59 @@ def fill(target: Target) -> None:
     target.run("sh", "-c", f"dd if=/dev/zero of={BALLAST} bs=64k 2>/dev/null || :")
 
 
-def keep(ground: Ground, fault: str, ended: Run, request: pytest.FixtureRequest, mend: Callable[[], object]) -> None:
-    """The old release served all the time, and the same command completes once that is mended."""
-    app, old = ground.app, ground.app.answer("staging")["version"]
-    during = ground.traffic.take()
-    mend()
-    version = f"1.0.{ground.build}"
-    assert old != version, ended.output
-    following = app.run("deploy", env="staging", version=version)
-    assert following.code == 0, following.output
-    ground.assert_settled(version)
-    everything = [*during, *ground.traffic.take()]
-    assert {outcome.version for outcome in everything if outcome.version} <= {old, version}
-    assert troubles(everything) == {}
-    Row(
-        group="Disk and clock",
-        fault=fault,
-        during=answered(during),
-        after=old,
-        following=f"completed, {following.seconds:.1f} s",
-        requests=len(everything),
-        failed={},
-        test=request.node.nodeid,
-    ).keep()
-
-
 @pytest.mark.usefixtures("mended")
-def test_disk_that_is_full_at_the_ledger(small: Ground, request: pytest.FixtureRequest) -> None:
+def test_disk_that_is_full_at_the_ledger(small: Ground, report: Report) -> None:
     """The release has passed every check by then, and cannot be recorded."""
     target = small.app.target
-    _, version = small.next()
+    old, version = small.next()
     process = small.app.start("deploy", env="staging", version=version, deploy_soak_seconds=3)
     process.wait_for("health")
     fill(target)
-    ended = process.end()
-    assert ended.code != 0, ended.output
-    assert re.search(r"No space left on device", ended.output), ended.output
-    keep(small, "disk full when the ledger is to be written", ended, request, lambda: target.run("rm", BALLAST))
+    assert_says(process.end(), "No space left on device")
+    aftermath = small.recover(old, version, mend=lambda: target.run("rm", BALLAST))
+    assert (aftermath.after, aftermath.failed) == (old, {})
+    report.keep(GROUP, "disk full when the ledger is to be written", aftermath)
 
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("mended")
-def test_disk_that_is_full_at_the_configuration(small: Ground, request: pytest.FixtureRequest) -> None:
+def test_disk_that_is_full_at_the_configuration(small: Ground, report: Report) -> None:
     target = small.app.target
-    _, version = small.next()
+    old, version = small.next()
     process = small.app.start("deploy", env="staging", version=version, deploy_env={"A": "new"})
     process.wait_for("preflight")
     fill(target)
-    ended = process.end()
-    assert ended.code != 0, ended.output
-    assert re.search(r"No space left on device", ended.output), ended.output
-    keep(small, "disk full when the configuration is to be kept", ended, request, lambda: target.run("rm", BALLAST))
+    assert_says(process.end(), "No space left on device")
+    aftermath = small.recover(old, version, mend=lambda: target.run("rm", BALLAST))
+    assert (aftermath.after, aftermath.failed) == (old, {})
+    report.keep(GROUP, "disk full when the configuration is to be kept", aftermath)
 
 
 @pytest.mark.thorough
-def test_disk_that_is_full_at_the_pull(
-    ground: Ground, registry: BadRegistry, mounts: Mounts, request: pytest.FixtureRequest
-) -> None:
+def test_disk_that_is_full_at_the_pull(ground: Ground, registry: BadRegistry, mounts: Mounts, report: Report) -> None:
     """Docker Engine writes layers to this folder first."""
-    version = registry.fresh(FRESH_BUILD)
-    ground.settle()
-    old = ground.build
+    old, version = ground.next(registry.fresh())
     mounts.add(DOWNLOADS, ["-t", "tmpfs", "-o", "size=64k", "tmpfs", DOWNLOADS])
-    ended = ground.app.run("deploy", env="staging", version=version)
-    assert ended.code != 0, ended.output
-    assert re.search(r"no space left on device.*disk has room", ended.output), ended.output
-    ground.build = FRESH_BUILD
-    keep(ground, "disk full at the pull", ended, request, mounts.clear)
-    back = ground.app.run("rollback", env="staging", version=f"1.0.{old}")
-    assert back.code == 0, back.output
-    ground.build = old
+    assert_says(ground.app.run("deploy", env="staging", version=version), r"no space left on device.*disk has room")
+    aftermath = ground.recover(old, version, mend=mounts.clear)
+    assert (aftermath.after, aftermath.failed) == (old, {})
+    report.keep(GROUP, "disk full at the pull", aftermath)
 
 
 @pytest.mark.parametrize("place", [READ_ONLY[0], pytest.param(READ_ONLY[1], marks=pytest.mark.thorough)])
-def test_file_system_that_is_read_only(
-    ground: Ground, mounts: Mounts, place: str, request: pytest.FixtureRequest
-) -> None:
-    _, version = ground.next()
+def test_file_system_that_is_read_only(ground: Ground, mounts: Mounts, place: str, report: Report) -> None:
+    old, version = ground.next()
     mounts.add(place, ["--bind", place, place], ["-o", "remount,bind,ro", place])
-    ended = ground.app.run("deploy", env="staging", version=version)
+    assert_says(ground.app.run("deploy", env="staging", version=version), r"(?i)read-only file system")
+    aftermath = ground.recover(old, version, mend=mounts.clear)
+    assert (aftermath.after, aftermath.failed) == (old, {})
+    report.keep(GROUP, f"{place} is read-only", aftermath)
+
+
+def assert_says(ended: Run, expected: str) -> None:
+    """The run failed, and its output says why."""
     assert ended.code != 0, ended.output
-    assert re.search(r"(?i)read-only file system", ended.output), ended.output
-    keep(ground, f"{place} is read-only", ended, request, mounts.clear)
+    assert re.search(expected, ended.output), ended.output
 
 
 @pytest.fixture
@@ -176,7 +147,7 @@ def an_hour_ahead(target: Target) -> str:
 
 
 @pytest.mark.thorough
-def test_clock_that_moves_back_an_hour(ground: Ground, an_hour_ahead: str, request: pytest.FixtureRequest) -> None:
+def test_clock_that_moves_back_an_hour(ground: Ground, an_hour_ahead: str, report: Report) -> None:
     """A run is killed while the clock is an hour ahead; its lock and its entries are from the future afterwards."""
     _, version = ground.next()
     future = {"ansible_python_interpreter": an_hour_ahead}
@@ -186,19 +157,6 @@ def test_clock_that_moves_back_an_hour(ground: Ground, an_hour_ahead: str, reque
     process = ground.app.start("deploy", env="staging", version=version, **future)
     process.wait_for("health")
     process.kill()
-    during = ground.traffic.take()
-    following = ground.app.run("deploy", env="staging", version=version)
-    assert following.code == 0, following.output
-    ground.assert_settled(version)
-    everything = [*during, *ground.traffic.take()]
-    assert troubles(everything) == {}
-    Row(
-        group="Disk and clock",
-        fault="clock moved back an hour after a run was killed",
-        during=answered(during),
-        after=old,
-        following=f"completed, {following.seconds:.1f} s",
-        requests=len(everything),
-        failed={},
-        test=request.node.nodeid,
-    ).keep()
+    aftermath = ground.recover(old, version)
+    assert (aftermath.after, aftermath.failed) == (old, {})
+    report.keep(GROUP, "clock moved back an hour after a run was killed", aftermath)

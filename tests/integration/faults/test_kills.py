@@ -7,7 +7,7 @@ import os
 import random
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,8 +15,9 @@ import pytest
 from bench.outcomes import longest_gap
 from tests.integration.application import Application
 from tests.integration.faults.ground import Ground, under_load, wait_until
-from tests.integration.faults.report import Row, answered, troubles
-from tests.integration.verbs import Process, Run
+from tests.integration.faults.report import Aftermath, Report, troubles
+from tests.integration.faults.ssh import IMPATIENT, Ssh
+from tests.integration.verbs import Process
 
 CANARY = {
     "deploy_strategy": "canary",
@@ -37,6 +38,7 @@ class Way:
     :param restarts: whether requests may fail while one container makes way for the other.
     """
 
+    name: str
     verb: str
     port: int
     phases: tuple[str, ...]
@@ -47,83 +49,68 @@ class Way:
 DEPLOY = ("validate", "lock", "resolve", "gate", "preflight", "health")
 ROLLBACK = ("validate", "lock", "resolve", "preflight", "health")
 WAYS = {
-    "blue_green": Way("deploy", 8087, (*DEPLOY, "cut-over", "verify", "commit")),
-    "canary": Way("deploy", 8088, (*DEPLOY, "canary", "cut-over", "verify", "commit"), CANARY),
-    "recreate": Way(
-        "deploy", 8089, (*DEPLOY, "container", "cut-over", "verify", "commit"), {"deploy_strategy": "recreate"}, True
-    ),
-    "rollback": Way("rollback", 8090, (*ROLLBACK, "cut-over", "verify", "commit")),
+    way.name: way
+    for way in (
+        Way("blue_green", "deploy", 8087, (*DEPLOY, "cut-over", "verify", "commit")),
+        Way("canary", "deploy", 8088, (*DEPLOY, "canary", "cut-over", "verify", "commit"), CANARY),
+        Way(
+            "recreate",
+            "deploy",
+            8089,
+            (*DEPLOY, "container", "cut-over", "verify", "commit"),
+            {"deploy_strategy": "recreate"},
+            restarts=True,
+        ),
+        Way("rollback", "rollback", 8090, (*ROLLBACK, "cut-over", "verify", "commit")),
+    )
 }
-BOUNDARIES = [(way, phase) for way, found in WAYS.items() for phase in found.phases]
-
-
-@dataclass
-class Struck:
-    """What served until the next command, and what that did.
-
-    :param during: who answered until the interruption,
-    :param after: and who after it.
-    :param ended: how the interrupted run ended; None for one that was killed.
-    """
-
-    during: str
-    after: str
-    ended: Run | None
-    following: Run
-    requests: int
-    failed: dict[str, int]
+BOUNDARIES = [(name, phase) for name, way in WAYS.items() for phase in way.phases]
+CUT_OFF = [("canary", "canary"), ("recreate", "container"), ("rollback", "cut-over")]
+SIGNALLED = [("blue_green", "lock"), ("blue_green", "health"), ("blue_green", "cut-over"), *CUT_OFF]
 
 
 @pytest.fixture(scope="module")
-def grounds(make: Callable[..., Application]) -> Iterator[Callable[[str], Ground]]:
-    """Gives the application of a way, with a load on it that lasts until another way is asked for."""
-    load, apps = contextlib.ExitStack(), contextlib.ExitStack()
-    made: dict[str, Application] = {}
-    current: dict[str, Ground] = {}
-
-    def of(name: str) -> Ground:
-        if name not in current:
-            current.clear()
-            load.close()
-            fresh = name not in made
-            if fresh:
-                made[name] = make(WAYS[name].port, **WAYS[name].variables)
-                apps.callback(made[name].target.forget, made[name].name)
-            current[name] = load.enter_context(under_load(made[name]))
-            if fresh:
-                current[name].fetch_all()
-        current[name].settle_down()
-        return current[name]
-
-    with apps, load:
-        yield of
+def way(request: pytest.FixtureRequest) -> Way:
+    """The way of that name."""
+    return WAYS[request.param]
 
 
-def strike(ground: Ground, way: Way, when: str | float, how: Callable[[Process], Run | None]) -> Struck:
-    """Interrupt a run after a phase, or after so many seconds; then run the same command again."""
-    app = ground.app
+@pytest.fixture(scope="module")
+def shared_ground(way: Way, make: Callable[..., Application]) -> Iterator[Ground]:
+    """An application under load that is changed that way."""
+    app = make(way.port, **way.variables)
+    with under_load(app) as ground:
+        ground.fetch_all()
+        yield ground
+    app.target.forget(app.name)
+
+
+def strike(
+    ground: Ground,
+    way: Way,
+    when: str | float,
+    how: Callable[[Process], object],
+    mend: Callable[[], object] = lambda: None,
+    environ: dict[str, str] | None = None,
+) -> Aftermath:
+    """Interrupt a run after a phase, or after so many seconds; then run the same command again.
+
+    :param mend: ends what interrupted it, where that has not ended by itself.
+    :param environ: further environment variables of the run.
+    """
     old, version = ground.next()
-    process = app.start(way.verb, env="staging", version=version)
+    process = ground.app.start(way.verb, env="staging", version=version, environ=environ)
     if isinstance(when, str):
         process.wait_for(when)
     else:
         process.wait(when)
-    ended = how(process)
-    during = ground.traffic.take()
-    after = app.answer("staging")["version"] or "nobody"
-    assert after in (old, version) or way.restarts
-    following = app.run(way.verb, env="staging", version=version)
-    assert following.code == 0, following.output
-    ground.assert_settled(version)
-    later = ground.traffic.take()
-    everything = [*during, *later]
-    assert {outcome.version for outcome in everything if outcome.version} <= {old, version}
-    failed = troubles(everything)
-    if not way.restarts:
-        assert failed == {}, following.output
+    how(process)
+    aftermath = ground.recover(old, version, way.verb, mend=mend)
+    if way.restarts:
+        assert longest_gap(aftermath.requests) < RESTART_SECONDS
     else:
-        assert longest_gap(everything) < RESTART_SECONDS
-    return Struck(answered(during), after, ended, following, len(everything), failed)
+        assert aftermath.failed == {}, aftermath.following.output
+    return aftermath
 
 
 def kill(process: Process) -> None:
@@ -131,41 +118,16 @@ def kill(process: Process) -> None:
     process.kill()
 
 
-def send(number: signal.Signals) -> Callable[[Process], Run]:
-    """A signal to the whole process group, as Ctrl-C or the end of a job sends it, and its end."""
+def send(number: signal.Signals) -> Callable[[Process], object]:
+    """A signal to the whole process group, as Ctrl-C or the end of a job sends it, after which it has to fail."""
 
-    def sent(process: Process) -> Run:
+    def sent(process: Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.process.pid, number)
-        return process.end()
+        ended = process.end()
+        assert ended.code != 0, ended.output
 
     return sent
-
-
-def keep(request: pytest.FixtureRequest, fault: str, struck: list[Struck]) -> None:
-    """Keep what became of it as a row."""
-    failed: dict[str, int] = {}
-    for one in struck:
-        for trouble, count in one.failed.items():
-            failed[trouble] = failed.get(trouble, 0) + count
-    seconds = sorted(one.following.seconds for one in struck)
-    option = request.config.option
-    random_too = f" SEED={option.seed} KILLS={option.kills}" if "random" in request.node.name else ""
-    Row(
-        group="Kills",
-        fault=fault,
-        during=_told([one.during for one in struck]),
-        after=_told([one.after for one in struck]),
-        following=f"completed, {seconds[len(seconds) // 2]:.1f} s",
-        requests=sum(one.requests for one in struck),
-        failed=failed,
-        test=request.node.nodeid,
-        options=random_too,
-    ).keep()
-
-
-def _told(versions: list[str]) -> str:
-    return versions[0] if len(versions) == 1 else "the old or the new release"
 
 
 def quick(name: str, phase: str) -> bool:
@@ -174,83 +136,87 @@ def quick(name: str, phase: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "phase"),
+    ("way", "phase"),
     [pytest.param(*it, marks=() if quick(*it) else pytest.mark.thorough) for it in BOUNDARIES],
+    indirect=["way"],
 )
-def test_killed_after_a_phase(
-    grounds: Callable[[str], Ground], name: str, phase: str, request: pytest.FixtureRequest
-) -> None:
-    struck = strike(grounds(name), WAYS[name], phase, kill)
-    keep(request, f"{name}: SIGKILL after {phase}", [struck])
+def test_killed_after_a_phase(ground: Ground, way: Way, phase: str, report: Report) -> None:
+    aftermath = strike(ground, way, phase, kill)
+    report.keep("Kills", f"{way.name}: SIGKILL after {phase}", aftermath)
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("way", WAYS, indirect=True)
 def test_killed_at_random_instants(
-    grounds: Callable[[str], Ground], name: str, chance: random.Random, request: pytest.FixtureRequest
+    ground: Ground, way: Way, chance: random.Random, report: Report, pytestconfig: pytest.Config
 ) -> None:
-    ground, way = grounds(name), WAYS[name]
     _, version = ground.next()
     undisturbed = ground.app.run(way.verb, env="staging", version=version)
     assert undisturbed.code == 0, undisturbed.output
-    kills = request.config.option.kills
-    struck = []
+    kills, seed = pytestconfig.option.kills, pytestconfig.option.seed
+    aftermaths = []
     for _ in range(kills):
         instant = chance.uniform(0, undisturbed.seconds)
-        print(f"{name}: SIGKILL after {instant:.3f} s", flush=True)
-        struck.append(strike(ground, way, instant, kill))
-    keep(request, f"{name}: SIGKILL at {kills} random instants", struck)
+        print(f"{way.name}: SIGKILL after {instant:.3f} s", flush=True)
+        aftermaths.append(strike(ground, way, instant, kill))
+    fault = f"{way.name}: SIGKILL at {kills} random instants"
+    report.keep("Kills", fault, *aftermaths, options=f" SEED={seed} KILLS={kills}")
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("phase", ["lock", "health", "cut-over"])
-def test_signalled_after_a_phase(
-    grounds: Callable[[str], Ground], phase: str, number: signal.Signals, request: pytest.FixtureRequest
-) -> None:
-    struck = strike(grounds("blue_green"), WAYS["blue_green"], phase, send(number))
-    assert struck.ended
-    assert struck.ended.code != 0
-    keep(request, f"blue_green: {number.name} after {phase}", [struck])
+@pytest.mark.parametrize(("way", "phase"), SIGNALLED, indirect=["way"])
+def test_signalled_after_a_phase(ground: Ground, way: Way, phase: str, number: signal.Signals, report: Report) -> None:
+    aftermath = strike(ground, way, phase, send(number))
+    report.keep("Kills", f"{way.name}: {number.name} after {phase}", aftermath)
 
 
-def test_killed_while_a_release_is_watched_that_turns_out_bad(
-    grounds: Callable[[str], Ground], request: pytest.FixtureRequest
-) -> None:
+@pytest.mark.thorough
+@pytest.mark.parametrize(("way", "phase"), CUT_OFF, indirect=["way"])
+def test_ssh_is_cut_after_a_phase(ground: Ground, way: Way, phase: str, ssh: Ssh, report: Report) -> None:
+    """As test_runs.py has it for blue_green."""
+
+    def cut(process: Process) -> None:
+        ssh.cut()
+        ended = process.end()
+        assert "cannot be reached over SSH" in ended.output, ended.output
+
+    aftermath = strike(ground, way, phase, cut, ssh.mend, IMPATIENT)
+    report.keep("Kills", f"{way.name}: SSH cut after {phase} for the rest of the run", aftermath)
+
+
+@pytest.mark.parametrize("way", ["blue_green"], indirect=True)
+def test_killed_while_a_release_is_watched_that_turns_out_bad(ground: Ground, report: Report) -> None:
     """The step on the target goes on without its controller, and takes the traffic back."""
-    ground = grounds("blue_green")
-    app = ground.app
-    old, bad = f"1.0.{ground.build}", "1.0.13"
+    app, bad = ground.app, "1.0.13"
+    old, version = ground.next()
     settings = {"deploy_soak_seconds": SOAK_SECONDS, "deploy_env": {"APP_FAULT_SECONDS": "8"}}
     process = app.start("deploy", env="staging", version=bad, **settings)
     wait_until(lambda: app.answer("staging")["version"] == bad)
     process.kill()
     back = wait_until(lambda: app.answer("staging")["version"] == old, SOAK_SECONDS)
     during = ground.traffic.take()
-    _, version = ground.next()
-    following = app.run("deploy", env="staging", version=version)
-    assert following.code == 0, following.output
-    ground.assert_settled(version)
-    everything = [*during, *ground.traffic.take()]
-    assert troubles(everything) == {}
-    Row(
-        group="Kills",
-        fault="blue_green: SIGKILL while a release is watched that turns out bad",
-        during=answered(during),
-        after=f"{old}, {back:.1f} s later",
-        following=f"a good release: completed, {following.seconds:.1f} s",
-        requests=len(everything),
-        failed={},
-        test=request.node.nodeid,
-    ).keep()
+    assert {it.version for it in during if it.version} <= {old, bad}
+    assert troubles(during) == {}
+    aftermath = ground.recover(old, version)
+    assert aftermath.failed == {}
+    report.keep(
+        "Kills",
+        "blue_green: SIGKILL while a release is watched that turns out bad",
+        replace(aftermath, during=[*during, *aftermath.during]),
+        during="old and the bad one",
+        after=f"old, {back:.1f} s later",
+        following=f"a good release: completed, {aftermath.following.seconds:.1f} s",
+    )
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(it, marks=() if it in ("blue_green", "canary") else pytest.mark.thorough) for it in WAYS]
+    "way",
+    [pytest.param(it, marks=() if it in ("blue_green", "canary") else pytest.mark.thorough) for it in WAYS],
+    indirect=True,
 )
-def test_phases_of_an_undisturbed_run(grounds: Callable[[str], Ground], name: str) -> None:
+def test_phases_of_an_undisturbed_run(ground: Ground, way: Way) -> None:
     """The boundaries above are all there are."""
-    ground, way = grounds(name), WAYS[name]
     _, version = ground.next()
     run = ground.app.run(way.verb, env="staging", version=version)
     assert run.code == 0, run.output

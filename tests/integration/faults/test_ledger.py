@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.core.plugins.module_utils import ledger
 
+from bench.ledger import ENTRIES, alternate, lengthened
 from tests.integration.application import Application
 from tests.integration.faults.ground import Ground, under_load
-from tests.integration.faults.report import Row, answered, troubles
+from tests.integration.faults.report import Aftermath, Report
 from tests.integration.test_refusals import flipped
 
-PORT = 8092
-ENTRIES = 10_000
-RUNS = 3
-IN_A_ROW = 50
+GROUP = "Ledger"
+SHORT_PORT, LONG_PORT, MANY_PORT = 8092, 8093, 8094
+RUNS = 5
+IN_A_ROW, EARLY = 50, 10
 MEMORY = (
     "for it in $(pidof dockerd containerd haproxy); do grep VmRSS /proc/$it/status; done"
     " | awk '{ all += $2 } END { print all / 1024 }'"
 )
+MORE_DISK_MIB, MORE_MEMORY_MIB = 20, 50
 
 
 def torn(content: bytes) -> bytes:
@@ -38,138 +38,118 @@ DAMAGES = {"a torn last line": torn, "a flipped byte": flipped}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_ledger(ground: Ground, damage: str, request: pytest.FixtureRequest) -> None:
+def test_damaged_ledger(ground: Ground, damage: str, report: Report) -> None:
     app = ground.app
-    _, version = ground.next()
-    with app.ledger_restored("staging") as before:
-        app.target.write(app.ledger_path("staging"), DAMAGES[damage](before))
-        ended = app.run("deploy", env="staging", version=version)
-        after = app.answer("staging")["version"]
-    assert re.search(r"ledger\.jsonl line \d+: .*restore that file from a backup", ended.reason), ended.reason
-    during = ground.traffic.take()
-    following = app.run("deploy", env="staging", version=version)
-    assert following.code == 0, following.output
-    ground.assert_settled(version)
-    everything = [*during, *ground.traffic.take()]
-    assert troubles(everything) == {}
-    Row(
-        group="Ledger",
-        fault=f"{damage}: refused, with the line and what to do",
-        during=answered(during),
-        after=after,
-        following=f"with the file restored, completed, {following.seconds:.1f} s",
-        requests=len(everything),
-        failed={},
-        test=request.node.nodeid,
-    ).keep()
+    old, version = ground.next()
+    whole = app.target.read(app.ledger_path("staging"))
 
-
-@pytest.fixture(scope="module")
-def quiet(make: Callable[..., Application]) -> Iterator[Application]:
-    """An application of its own, whose staging serves 1.0.1."""
-    app = make(PORT)
-    app.ship("staging", 1)
-    yield app
-    app.target.forget(app.name)
-
-
-def lengthened(content: bytes, entries: int) -> bytes:
-    """A ledger with so many entries more before its last line, each as long as a real one."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "ledger.jsonl")
-        path.write_bytes(content)
-        known = ledger.read(str(path))
-    *_, last = known
-    body: dict[str, Any] = {key: value for key, value in last.items() if key not in ledger.RESERVED}
-    lines, prev = [content], last["hash"]
-    for number in range(len(known) + 1, entries + 1):
-        entry = {**body, "event": "deployed", "seq": number, "time": last["time"], "prev": prev}
-        prev = hashlib.sha256(ledger.canonical(entry)).hexdigest()
-        lines.append(ledger.canonical({**entry, "hash": prev}) + b"\n")
-    return b"".join(lines)
-
-
-@pytest.mark.thorough
-def test_long_ledger(quiet: Application, request: pytest.FixtureRequest) -> None:
-    """Status, and a deployment that has nothing to do, with a ledger of 10,000 entries beside one of a few."""
-
-    def seconds(verb: str, **variables: Any) -> list[float]:
-        taken = []
-        for _ in range(RUNS):
-            run = quiet.run(verb, **variables)
-            assert run.code == 0, run.output
-            taken.append(run.seconds)
-        return taken
-
-    def measure() -> dict[str, float]:
-        return {
-            "status": statistics.median(seconds("status")),
-            "deploy": statistics.median(seconds("deploy", env="staging", version="1.0.1")),
-        }
-
-    short = measure()
-    content = lengthened(quiet.target.read(quiet.ledger_path("staging")), ENTRIES - 1)
-    quiet.target.write(quiet.ledger_path("staging"), content)
-    # The next entry is written as every entry is.
-    quiet.append("staging", "maintenance", {"environment": "staging", "state": "off"})
-    long = measure()
-    told = ", ".join(f"{verb} {short[verb]:.2f} s before and {long[verb]:.2f} s now" for verb in short)
-    Row(
-        group="Ledger",
-        fault=f"{ENTRIES} entries ({len(content) / 1e6:.1f} MB)",
-        during="1.0.1",
-        after="1.0.1",
-        following=f"{told} (medians of {RUNS})",
-        requests=0,
-        failed={},
-        test=request.node.nodeid,
-    ).keep()
-    assert len(quiet.ledger("staging")) == ENTRIES
-
-
-@pytest.mark.thorough
-def test_fifty_deployments_in_a_row(make: Callable[..., Application], request: pytest.FixtureRequest) -> None:
-    """Disk, containers, memory and the time for the ledger stay as they are."""
-    app = make(8093, deploy_warm_standby=0)
-    usage = []
-
-    def use() -> dict[str, float]:
-        target = app.target
-        folders = target.run("du", "--summarize", "--block-size=1M", "/var/lib/docker", "/var/lib/slipway")
-        memory = target.run("sh", "-c", MEMORY)
-        began = time.monotonic()
-        target.run("wc", "--lines", app.ledger_path("staging"))
-        return {
-            "disk": sum(int(line.split()[0]) for line in folders.splitlines()),
-            "memory": float(memory),
-            "containers": len(target.containers(app.name)),
-            "ledger": time.monotonic() - began,
-        }
+    def restore() -> None:
+        app.target.write(app.ledger_path("staging"), whole)
 
     try:
+        app.target.write(app.ledger_path("staging"), DAMAGES[damage](whole))
+        ended = app.run("deploy", env="staging", version=version)
+        assert re.search(r"ledger\.jsonl line \d+: .*restore that file from a backup", ended.reason), ended.reason
+    except BaseException:
+        restore()
+        raise
+    aftermath = ground.recover(old, version, mend=restore)
+    assert (aftermath.after, aftermath.failed) == (old, {})
+    following = f"with the file restored, completed, {aftermath.following.seconds:.1f} s"
+    report.keep(GROUP, f"{damage}: refused, with the line and what to do", aftermath, following=following)
+
+
+@pytest.mark.thorough
+def test_long_ledger(make: Callable[..., Application], report: Report) -> None:
+    """Verbs that have nothing to do, in turn with a few entries and with 10,000, and a deployment with those."""
+    short, long = make(SHORT_PORT), make(LONG_PORT)
+
+    def both(verb: str, **variables: Any) -> tuple[float, float]:
+        def timed(app: Application) -> float:
+            run = app.run(verb, **variables)
+            assert run.code == 0, run.output
+            return run.seconds
+
+        few, many = alternate(RUNS, lambda: timed(short), lambda: timed(long))
+        return statistics.median(few), statistics.median(many)
+
+    try:
+        short.ship("staging", 1)
+        with under_load(long) as ground:
+            path = long.ledger_path("staging")
+            # The last entry is written as every entry is.
+            content = lengthened(long.target.read(path), ENTRIES - 1)
+            long.target.write(path, content)
+            long.append("staging", "maintenance", {"environment": "staging", "state": "off"})
+            assert len(long.ledger("staging")) == ENTRIES
+            ground.settle()
+            status, deploy = both("status"), both("deploy", env="staging", version="1.0.1")
+            aftermath = ground.recover("1.0.1", "1.0.2")
+    finally:
+        for app in (short, long):
+            app.target.forget(app.name)
+    assert aftermath.failed == {}
+    told = "; ".join(
+        f"{verb} {many:.1f} s, with a few entries {few:.1f} s"
+        for verb, (few, many) in {"status": status, "nothing to do": deploy}.items()
+    )
+    following = f"completed, {aftermath.following.seconds:.1f} s; {told} (medians of {RUNS})"
+    report.keep(GROUP, f"{ENTRIES:,} entries ({len(content) / 1e6:.1f} MB)", aftermath, following=following)
+
+
+def reading(content: bytes) -> float:
+    """Milliseconds to read and verify a ledger, median of a few times."""
+    with tempfile.NamedTemporaryFile() as copy:
+        copy.write(content)
+        copy.flush()
+
+        def once() -> float:
+            began = time.perf_counter()
+            ledger.read(copy.name)
+            return time.perf_counter() - began
+
+        return statistics.median(once() for _ in range(RUNS)) * 1000
+
+
+def usage(app: Application) -> dict[str, float]:
+    """What the application and Docker Engine take up on the target."""
+    target = app.target
+    folders = target.run("du", "--summarize", "--block-size=1M", "/var/lib/docker", "/var/lib/slipway")
+    return {
+        "containers": len(target.containers(app.name)),
+        "MiB of disk": sum(int(line.split()[0]) for line in folders.splitlines()),
+        "MiB of memory": float(target.run("sh", "-c", MEMORY)),
+        "ms to read the ledger": reading(target.read(app.ledger_path("staging"))),
+    }
+
+
+@pytest.mark.thorough
+def test_fifty_deployments_in_a_row(make: Callable[..., Application], report: Report) -> None:
+    """Disk, containers and memory stay as they are; how long ledger and deployments take is told."""
+    app = make(MANY_PORT, deploy_warm_standby=0)
+    aftermaths: list[Aftermath] = []
+    found = {}
+    try:
         with under_load(app) as ground:
-            ground.builds = (1, 2, 3, 4, 5)
-            for number in range(IN_A_ROW):
-                _, version = ground.next()
-                run = app.run("deploy", env="staging", version=version)
-                assert run.code == 0, run.output
-                ground.assert_settled(version)
-                if number in (IN_A_ROW // 5, IN_A_ROW - 1):
-                    usage.append(use() | {"seconds": run.seconds})
-                    assert troubles(ground.traffic.take()) == {}
+            ground.versions = ("1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.0.5")
+            for number in range(1, IN_A_ROW + 1):
+                aftermaths.append(ground.recover(*ground.next()))
+                assert aftermaths[-1].failed == {}
+                if number in (EARLY, IN_A_ROW):
+                    latest = statistics.median(it.following.seconds for it in aftermaths[-RUNS:])
+                    found[number] = usage(app) | {"s a deployment": latest}
     finally:
         app.target.forget(app.name)
-    early, late = usage
+    early, late = found[EARLY], found[IN_A_ROW]
     assert late["containers"] <= early["containers"]
-    assert late["disk"] <= early["disk"] + 20, usage
-    told = ", ".join(f"{name} {early[name]:.0f} and {late[name]:.0f}" for name in ("containers", "disk", "memory"))
-    Row(
-        group="Ledger",
-        fault=f"{IN_A_ROW} deployments in a row",
-        during="old and new release",
-        after="the newest",
-        following=f"after {IN_A_ROW // 5} and after {IN_A_ROW}: {told} (MiB)",
-        requests=0,
-        failed={},
-        test=request.node.nodeid,
-    ).keep()
+    assert late["MiB of disk"] <= early["MiB of disk"] + MORE_DISK_MIB, found
+    assert late["MiB of memory"] <= early["MiB of memory"] + MORE_MEMORY_MIB, found
+    told = ", ".join(f"{early[what]:.3g} and {late[what]:.3g} {what}" for what in early)
+    report.keep(
+        GROUP,
+        f"{IN_A_ROW} deployments in a row",
+        *aftermaths,
+        during="old and new",
+        after="new",
+        following=f"after {EARLY} and after {IN_A_ROW}: {told}",
+    )

@@ -7,7 +7,7 @@ import pytest
 from bench.outcomes import longest_gap
 from tests.integration.application import Application
 from tests.integration.faults.ground import Ground, wait_until
-from tests.integration.faults.report import Row, answered, troubles
+from tests.integration.faults.report import Report
 from tests.integration.target import Target, run
 
 BACK_SECONDS = 60.0
@@ -119,33 +119,24 @@ def assert_noticed_no_more(name: str, failed: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_same_release_comes_back(ground: Ground, name: str, request: pytest.FixtureRequest) -> None:
-    app, version = ground.app, f"1.0.{ground.build}"
-    ground.settle()
+def test_the_same_release_comes_back(ground: Ground, name: str, report: Report) -> None:
+    app, version = ground.app, ground.live
     ALL[name](app)
     wait_until(lambda: app.answer("staging")["version"] == version, BACK_SECONDS, f"{version} did not come back")
     back = ground.seconds_since()
-    wait_until(lambda: ground.speaks_ssh(), BACK_SECONDS)
-    during = ground.traffic.take()
-    following = app.run("deploy", env="staging", version=version)
-    assert following.code == 0, following.output
-    ground.assert_settled(version, fresh=0)
+    wait_until(ground.speaks_ssh, BACK_SECONDS)
+    aftermath = ground.recover(version, version, fresh=0)
+    assert_noticed_no_more(name, aftermath.failed)
     status = app.run("status")
-    everything = [*during, *ground.traffic.take()]
-    assert {outcome.version for outcome in everything if outcome.version} == {version}
-    failed = troubles(everything)
-    assert_noticed_no_more(name, failed)
     assert "! myapp-staging" not in status.output, status.output
-    Row(
-        group="Machine",
-        fault=name,
-        during=f"{answered(during)}, longest gap {longest_gap(everything):.1f} s",
-        after=f"{version}, {back:.1f} s later",
-        following=f"nothing to do, {following.seconds:.1f} s" if not following.changed else "repaired",
-        requests=len(everything),
-        failed=failed,
-        test=request.node.nodeid,
-    ).keep()
+    gap = longest_gap(aftermath.requests)
+    report.keep(
+        "Machine",
+        name,
+        aftermath,
+        during=f"the release, longest gap {gap:.1f} s",
+        after=f"the release, {back:.1f} s later",
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,29 +144,14 @@ def test_the_same_release_comes_back(ground: Ground, name: str, request: pytest.
     [pytest.param(name, marks=pytest.mark.thorough) for name in ("dockerd restarted", "containerd killed")],
 )
 @pytest.mark.parametrize("phase", ["health", "cut-over"])
-def test_a_deployment_meets_it(ground: Ground, name: str, phase: str, request: pytest.FixtureRequest) -> None:
-    app = ground.app
+def test_a_deployment_meets_it(ground: Ground, name: str, phase: str, report: Report) -> None:
     old, version = ground.next()
-    process = app.start("deploy", env="staging", version=version)
+    process = ground.app.start("deploy", env="staging", version=version)
     process.wait_for(phase)
-    ALL[name](app)
+    ALL[name](ground.app)
     ended = process.end()
-    during = ground.traffic.take()
-    after = app.answer("staging")["version"]
-    assert after in (old, version)
-    following = app.run("deploy", env="staging", version=version)
-    assert following.code == 0, following.output
-    ground.assert_settled(version)
-    everything = [*during, *ground.traffic.take()]
-    failed = troubles(everything)
-    assert_noticed_no_more(name, failed)
-    Row(
-        group="Machine",
-        fault=f"{name} after {phase} of a deployment, which {'completed' if ended.code == 0 else 'failed'}",
-        during=answered(during),
-        after=after,
-        following=f"completed, {following.seconds:.1f} s",
-        requests=len(everything),
-        failed=failed,
-        test=request.node.nodeid,
-    ).keep()
+    aftermath = ground.recover(old, version)
+    assert aftermath.after
+    assert_noticed_no_more(name, aftermath.failed)
+    fault = f"{name} after {phase} of a deployment, which {'completed' if ended.code == 0 else 'failed'}"
+    report.keep("Machine", fault, aftermath)
