@@ -28,8 +28,8 @@ QUICK = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the tests of one way of changing what serves run one after the other, as they share a ground."""
     ways = {place: way for place, item in enumerate(items) if (way := _way(item))}
-    first = list(dict.fromkeys(ways.values()))
-    grouped = sorted((items[place] for place in ways), key=lambda item: first.index(_way(item)))
+    order = list(dict.fromkeys(ways.values()))
+    grouped = sorted((items[place] for place in ways), key=lambda item: order.index(_way(item)))
     for place, item in zip(ways, grouped, strict=True):
         items[place] = item
 

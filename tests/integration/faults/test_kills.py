@@ -45,6 +45,9 @@ class Way:
     variables: dict[str, Any] = field(default_factory=dict)
     restarts: bool = False
 
+    def __str__(self) -> str:
+        return self.name
+
 
 DEPLOY = ("validate", "lock", "resolve", "gate", "preflight", "health")
 ROLLBACK = ("validate", "lock", "resolve", "preflight", "health")
@@ -64,25 +67,35 @@ WAYS = {
         Way("rollback", "rollback", 8090, (*ROLLBACK, "cut-over", "verify", "commit")),
     )
 }
-BOUNDARIES = [(name, phase) for name, way in WAYS.items() for phase in way.phases]
-CUT_OFF = [("canary", "canary"), ("recreate", "container"), ("rollback", "cut-over")]
-SIGNALLED = [("blue_green", "lock"), ("blue_green", "health"), ("blue_green", "cut-over"), *CUT_OFF]
+BOUNDARIES = [(way, phase) for way in WAYS.values() for phase in way.phases]
+CUT_OFF = [(WAYS["canary"], "canary"), (WAYS["recreate"], "container"), (WAYS["rollback"], "cut-over")]
+SIGNALLED = [*((WAYS["blue_green"], phase) for phase in ("lock", "health", "cut-over")), *CUT_OFF]
+QUICK = {("blue_green", "health"), ("blue_green", "cut-over"), ("canary", "canary")}
 
 
 @pytest.fixture(scope="module")
-def way(request: pytest.FixtureRequest) -> Way:
-    """The way of that name."""
-    return WAYS[request.param]
+def grounds(make: Callable[..., Application]) -> Iterator[Callable[[Way], Ground]]:
+    """Gives the application that is changed a way, with a load on it until another way is asked for."""
+    current: dict[str, Ground] = {}
+
+    def of(way: Way) -> Ground:
+        if way.name not in current:
+            current.clear()
+            stack.close()
+            app = make(way.port, **way.variables)
+            stack.callback(app.target.forget, app.name)
+            current[way.name] = stack.enter_context(under_load(app))
+            current[way.name].fetch_all()
+        return current[way.name]
+
+    with contextlib.ExitStack() as stack:
+        yield of
 
 
-@pytest.fixture(scope="module")
-def shared_ground(way: Way, make: Callable[..., Application]) -> Iterator[Ground]:
-    """An application under load that is changed that way."""
-    app = make(way.port, **way.variables)
-    with under_load(app) as ground:
-        ground.fetch_all()
-        yield ground
-    app.target.forget(app.name)
+@pytest.fixture
+def shared_ground(way: Way, grounds: Callable[[Way], Ground]) -> Ground:
+    """That of the test's way."""
+    return grounds(way)
 
 
 def strike(
@@ -130,15 +143,13 @@ def send(number: signal.Signals) -> Callable[[Process], object]:
     return sent
 
 
-def quick(name: str, phase: str) -> bool:
-    """Whether this boundary is part of the quick form."""
-    return (name, phase) in {("blue_green", "health"), ("blue_green", "cut-over"), ("canary", "canary")}
-
-
 @pytest.mark.parametrize(
     ("way", "phase"),
-    [pytest.param(*it, marks=() if quick(*it) else pytest.mark.thorough) for it in BOUNDARIES],
-    indirect=["way"],
+    [
+        pytest.param(way, phase, marks=() if (way.name, phase) in QUICK else pytest.mark.thorough)
+        for way, phase in BOUNDARIES
+    ],
+    ids=str,
 )
 def test_killed_after_a_phase(ground: Ground, way: Way, phase: str, report: Report) -> None:
     aftermath = strike(ground, way, phase, kill)
@@ -146,7 +157,7 @@ def test_killed_after_a_phase(ground: Ground, way: Way, phase: str, report: Repo
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("way", WAYS, indirect=True)
+@pytest.mark.parametrize("way", WAYS.values(), ids=str)
 def test_killed_at_random_instants(
     ground: Ground, way: Way, chance: random.Random, report: Report, pytestconfig: pytest.Config
 ) -> None:
@@ -165,14 +176,14 @@ def test_killed_at_random_instants(
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize(("way", "phase"), SIGNALLED, indirect=["way"])
+@pytest.mark.parametrize(("way", "phase"), SIGNALLED, ids=str)
 def test_signalled_after_a_phase(ground: Ground, way: Way, phase: str, number: signal.Signals, report: Report) -> None:
     aftermath = strike(ground, way, phase, send(number))
     report.keep("Kills", f"{way.name}: {number.name} after {phase}", aftermath)
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("way", "phase"), CUT_OFF, indirect=["way"])
+@pytest.mark.parametrize(("way", "phase"), CUT_OFF, ids=str)
 def test_ssh_is_cut_after_a_phase(ground: Ground, way: Way, phase: str, ssh: Ssh, report: Report) -> None:
     """As test_runs.py has it for blue_green."""
 
@@ -185,7 +196,7 @@ def test_ssh_is_cut_after_a_phase(ground: Ground, way: Way, phase: str, ssh: Ssh
     report.keep("Kills", f"{way.name}: SSH cut after {phase} for the rest of the run", aftermath)
 
 
-@pytest.mark.parametrize("way", ["blue_green"], indirect=True)
+@pytest.mark.parametrize("way", [WAYS["blue_green"]], ids=str)
 def test_killed_while_a_release_is_watched_that_turns_out_bad(ground: Ground, report: Report) -> None:
     """The step on the target goes on without its controller, and takes the traffic back."""
     app, bad = ground.app, "1.0.13"
@@ -212,8 +223,11 @@ def test_killed_while_a_release_is_watched_that_turns_out_bad(ground: Ground, re
 
 @pytest.mark.parametrize(
     "way",
-    [pytest.param(it, marks=() if it in ("blue_green", "canary") else pytest.mark.thorough) for it in WAYS],
-    indirect=True,
+    [
+        pytest.param(way, marks=() if name in ("blue_green", "canary") else pytest.mark.thorough)
+        for name, way in WAYS.items()
+    ],
+    ids=str,
 )
 def test_phases_of_an_undisturbed_run(ground: Ground, way: Way) -> None:
     """The boundaries above are all there are."""
