@@ -166,8 +166,9 @@ def test_killed_at_random_instants(
     assert undisturbed.code == 0, undisturbed.output
     kills, seed = pytestconfig.option.kills, pytestconfig.option.seed
     aftermaths = []
-    for _ in range(kills):
-        instant = chance.uniform(0, undisturbed.seconds)
+    for part in range(kills):
+        # One in each part of the run, so that none of it is left out by chance.
+        instant = undisturbed.seconds * (part + chance.random()) / kills
         print(f"{way.name}: SIGKILL after {instant:.3f} s", flush=True)
         aftermaths.append(strike(ground, way, instant, kill))
     fault = f"{way.name}: SIGKILL at {kills} random instants"
