@@ -87,12 +87,14 @@ class Ground:
         *,
         mend: Callable[[], object] = lambda: None,
         fresh: int = 1,
+        meanwhile: str = "",
         **variables: Any,
     ) -> Aftermath:
         """Look who serves; then mend it and run the command, which has to complete and leave nothing behind.
 
         :param mend: ends the fault, where that has not ended by itself.
         :param fresh: how often the version was deployed since the ground was begun anew.
+        :param meanwhile: a third version that may have answered.
         :param variables: of the command.
         """
         during = self.traffic.take()
@@ -103,7 +105,7 @@ class Ground:
         assert following.code == 0, following.output
         self.assert_settled(version, fresh)
         aftermath = Aftermath(old, version, during, after, following, self.traffic.take())
-        assert {it.version for it in aftermath.requests if it.version} <= {old, version}
+        assert {it.version for it in aftermath.requests} <= {old, version, meanwhile, ""}
         return aftermath
 
     def settle(self) -> None:
