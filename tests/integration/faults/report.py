@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from bench.outcomes import Outcome, failed
+from bench.outcomes import Outcome, failed, longest_gap
 from tests.integration.verbs import Run
 from tests.lab import ROOT
 
@@ -126,5 +126,8 @@ class Report:
             "following": f"{verdict}, {seconds:.1f} s",
         }
         requests = sum(len(it.requests) for it in aftermaths)
+        if failures:
+            gap = max(longest_gap(it.requests) for it in aftermaths)
+            told["during"] += f", longest gap {gap:.1f} s"
         told |= words
         Row(group, fault, **told, requests=requests, failed=dict(failures), test=self.test, options=options).keep()

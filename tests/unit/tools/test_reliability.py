@@ -68,7 +68,7 @@ def test_a_row_of_several_faults_has_all_their_requests(kept):
     second = Aftermath("1.0.2", "1.0.3", [answer("1.0.2"), answer("1.0.3")], "1.0.3", CALM, [answer("", "reset")])
     Report("a test").keep("Kills", "killed twice", first, second, options=" SEED=1")
     row = kept()
-    assert (row["during"], row["after"]) == ("old and new", "old or new")
+    assert (row["during"], row["after"]) == ("old and new, longest gap 0.1 s", "old or new")
     assert (row["requests"], row["failed"]) == (6, {"reset": 2})
     assert row["following"] == "completed, 6.5 s"
 
