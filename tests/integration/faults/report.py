@@ -57,16 +57,16 @@ def answered(outcomes: Iterable[Outcome]) -> set[str]:
 
 
 def named(aftermath: Aftermath, versions: Iterable[str]) -> set[str]:
-    """What these versions are, for people: the release where nothing is to change, otherwise old or new."""
+    """What these versions are, for people: the release where nothing is to change, otherwise old, new or another."""
     names = {"": "nobody", aftermath.new: "new"}
     names[aftermath.old] = "old" if aftermath.old != aftermath.new else "the release"
-    return {names[version] for version in versions}
+    return {names.get(version, "another") for version in versions}
 
 
 def joined(names: Iterable[set[str]], word: str) -> str:
     """All these names, each once."""
     found = set().union(*names)
-    return f" {word} ".join(name for name in ("the release", "old", "new", "nobody") if name in found)
+    return f" {word} ".join(name for name in ("the release", "old", "new", "another", "nobody") if name in found)
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,10 @@ def kept(tmp_path, monkeypatch):
 
 def test_a_row_of_several_faults_has_all_their_requests(kept):
     first = Aftermath("1.0.1", "1.0.2", [answer("1.0.1")], "1.0.1", BUSY, [answer("1.0.2"), answer("", "reset")])
-    second = Aftermath("1.0.2", "1.0.3", [answer("1.0.2"), answer("1.0.3")], "1.0.3", CALM, [answer("", "reset")])
+    second = Aftermath("1.0.2", "1.0.3", [answer("1.0.9"), answer("1.0.3")], "1.0.3", CALM, [answer("", "reset")])
     Report("a test").keep("Kills", "killed twice", first, second, options=" SEED=1")
     row = kept()
-    assert (row["during"], row["after"]) == ("old and new, longest gap 0.1 s", "old or new")
+    assert (row["during"], row["after"]) == ("old and new and another, longest gap 0.1 s", "old or new")
     assert (row["requests"], row["failed"]) == (6, {"reset": 2})
     assert row["following"] == "completed, 6.5 s"
 
