@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration import registry
+from tests.integration import lab_registry
 from tests.integration.application import APPROVER, Application
 from tests.integration.target import Target
 
@@ -47,7 +47,7 @@ def test_what_happens_as_json(promoted: Application) -> None:
 
 
 def test_registry_that_is_down(promoted: Application, target: Target) -> None:
-    with registry.stopped(target):
+    with lab_registry.stopped(target):
         reason = refused(promoted, env="staging", version="1.0.3")
     assert re.search(rf"registry .* (cannot be reached|did not answer).*check that it is up.*{AGAIN}", reason), reason
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests import releases
-from tests.integration import registry as lab_registry
+from tests.integration import lab_registry
 from tests.integration.faults.bad_registry import BadRegistry
 from tests.integration.faults.ground import Ground
 from tests.integration.faults.report import Report
