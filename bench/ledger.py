@@ -20,6 +20,7 @@ from ansible_collections.slipway.core.plugins.module_utils import ledger
 
 from bench.__main__ import bring_up, machine, spread
 from bench.stage import Stage
+from tests.integration.target import Target
 from tests.lab import Lab
 
 ENTRIES = 10_000
@@ -48,8 +49,8 @@ def lengthened(content: bytes, entries: int) -> bytes:
 def stages(lab: Lab) -> Iterator[Stage]:
     """The two applications, with one release live."""
     for name, port in PORTS.items():
-        settings = {"deploy_port": port, "deploy_public_url": f"http://127.0.0.1:{port}", "deploy_soak_seconds": 0}
-        stage = Stage(lab, name, settings)
+        url = f"http://{Target(lab).address}:{port}"
+        stage = Stage(lab, name, {"deploy_port": port, "deploy_public_url": url, "deploy_soak_seconds": 0})
         stage.forget()
         stage.ship(BUILD)
         yield stage
