@@ -9,6 +9,7 @@ short_description: One line a step, with elapsed time, and every event as JSON
 description:
   - Prints each task as one line with its phase (the part of the task's name before C(|)), the seconds since
     the start, and the seconds it took. A step that takes long says that it is still at work.
+  - A run that gets SIGINT or SIGTERM says what to do next, and ends within 5 seconds, whatever Ansible waits for.
   - Writes each step as one JSON object a line to O(events), for CI summaries and other views.
   - With C(-v) everything Ansible's own default callback shows is shown too.
 version_added: 0.1.0
