@@ -46,7 +46,9 @@ class Stage:
         :param environ: further environment variables.
         :param good: whether it has to succeed (True) or to fail (False); SystemExit with its output when it does not.
         """
-        given = {"deploy_name": self.name, "release_image": releases.image(self.lab), "env": "staging"}
+        given = {"deploy_name": self.name, "release_image": releases.image(self.lab)}
+        if verb != "status":
+            given["env"] = "staging"
         given |= self.variables | variables
         with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
             env = self.lab.environment | {"SLIPWAY_EVENTS": str(Path(folder, "events.jsonl"))} | (environ or {})
