@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from ansible_collections.slipway.core.plugins.module_utils import ledger
 
 from bench.__main__ import bring_up, machine, spread
 from bench.stage import Stage
-from tests.integration.target import Target
+from tests.integration.target import STATE, Target
 from tests.lab import Lab
 
 ENTRIES = 10_000
@@ -40,30 +39,32 @@ def lengthened(content: bytes, entries: int) -> bytes:
     body: dict[str, Any] = {key: value for key, value in last.items() if key not in ledger.RESERVED}
     lines, prev = [content], last["hash"]
     for number in range(len(known) + 1, entries + 1):
-        entry = {**body, "event": last["event"], "seq": number, "time": last["time"], "prev": prev}
+        entry = {**body, "seq": number, "time": last["time"], "event": last["event"], "prev": prev}
         prev = hashlib.sha256(ledger.canonical(entry)).hexdigest()
         lines.append(ledger.canonical({**entry, "hash": prev}) + b"\n")
     return b"".join(lines)
 
 
 def stages(lab: Lab) -> Iterator[Stage]:
-    """The two applications, with one release live."""
+    """The two applications, without anything on them."""
     for name, port in PORTS.items():
         url = f"http://{Target(lab).address}:{port}"
         stage = Stage(lab, name, {"deploy_port": port, "deploy_public_url": url, "deploy_soak_seconds": 0})
         stage.forget()
-        stage.ship(BUILD)
         yield stage
 
 
-def lengthen(stage: Stage) -> int:
-    """Give the application a long ledger, and let one deployment read it; returns the bytes that it has."""
-    inside = ["docker", "exec", "-i", f"slipway-{stage.lab.instance}-{stage.lab.vms[0]}"]
-    path = f"/var/lib/slipway/{stage.name}-staging/ledger.jsonl"
-    content = subprocess.run([*inside, "cat", path], check=True, capture_output=True).stdout
-    content = lengthened(content, ENTRIES)
-    subprocess.run([*inside, "dd", f"of={path}", "status=none"], check=True, input=content)
+def there_and_back(stage: Stage) -> None:
+    """Deploy one release and another one, so that the ledger's last entries are written as every entry is."""
+    stage.ship(NEXT)
     stage.ship(BUILD)
+
+
+def lengthen(stage: Stage) -> int:
+    """Give the application a long ledger; returns the bytes that it has."""
+    target, path = Target(stage.lab), f"{STATE}/{stage.name}-staging/ledger.jsonl"
+    content = lengthened(target.read(path), ENTRIES)
+    target.write(path, content)
     return len(content)
 
 
@@ -101,7 +102,10 @@ def main() -> int:
     bring_up(lab)
     short, long = stages(lab)
     try:
+        for stage in (short, long):
+            there_and_back(stage)
         size = lengthen(long)
+        there_and_back(long)
         print(f"\n{rounds} runs each, in turn; the long ledger has {size / 1e6:.1f} MB. Before: {machine()}")
         print(f"\n{HEADER}", flush=True)
         for name, few, many in cases(rounds, short, long):
