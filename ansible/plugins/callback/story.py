@@ -59,8 +59,6 @@ options:
 """
 
 import json
-import os
-import signal
 import threading
 import time
 from datetime import datetime, timezone
@@ -72,11 +70,8 @@ from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import fates, run_summary
+from ansible_collections.slipway.core.plugins.module_utils import fates, interruption, run_summary
 
-# Longer than Ansible takes when nothing is in its way, and less than the 7.5 s that GitHub leaves to a cancelled job.
-END_SECONDS = 5.0
-INTERRUPTED = "✗ interrupted: run the same command again, which finishes or undoes what was begun\n"
 # Its result is what it prints, and not what happened on the way.
 STATUS = "status.yml"
 TOLD = ("story", "entry", "release", "live", "url", "probes")
@@ -213,25 +208,7 @@ class CallbackModule(DefaultCallback):
         if not self._bare:
             super().v2_playbook_on_start(playbook)
         threading.Thread(target=self._beat, daemon=True).start()
-        self._interruptions = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in self._interruptions:
-            signal.signal(number, self._on_interruption)
-
-    def _on_interruption(self, number: int, frame: Any) -> None:
-        # Not through Ansible's display, whose lock this very thread may hold.
-        os.write(2, INTERRUPTED.encode())
-        threading.Thread(target=self._end_soon, args=[number], daemon=True).start()
-        ansibles: Any = self._interruptions[signal.Signals(number)]
-        ansibles(number, frame)
-
-    def _end_soon(self, number: int) -> None:
-        """End a run that does not end by itself after a signal.
-
-        A worker that is ended while it writes to Ansible's queue takes the lock of that queue with it, and Ansible then
-        waits for the lock for ever.
-        """
-        time.sleep(END_SECONDS)
-        os._exit(128 + number)
+        interruption.expect()
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._play = play

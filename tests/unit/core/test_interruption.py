@@ -30,7 +30,6 @@ from ansible.plugins.strategy.linear import StrategyModule as Linear
 
 class StrategyModule(Linear):
     def cleanup(self):
-        threading.Lock().acquire()
         threading.Event().wait()
 """
 DEADLINE_SECONDS = 60

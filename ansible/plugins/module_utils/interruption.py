@@ -1,0 +1,39 @@
+"""What becomes of a run that gets SIGINT or SIGTERM: it says what to do next, and ends soon. On the controller."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+# Longer than Ansible takes when nothing is in its way, and less than the 7.5 s that GitHub leaves to a cancelled job.
+END_SECONDS = 5.0
+TOLD = "✗ interrupted: run the same command again, which finishes or undoes what was begun\n"
+
+
+def expect() -> None:
+    """Put this before Ansible's own handlers, from the main thread. They run once: a second signal ends the process."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        _put_before(number, signal.getsignal(number))
+
+
+def _put_before(number: signal.Signals, ansibles: Any) -> None:
+    def on_signal(received: int, frame: Any) -> None:
+        # Not through Ansible's display, whose lock this very thread may hold.
+        os.write(2, TOLD.encode())
+        threading.Thread(target=_end_soon, args=[received], daemon=True).start()
+        ansibles(received, frame)
+
+    signal.signal(number, on_signal)
+
+
+def _end_soon(number: int) -> None:
+    """End a run that does not end by itself.
+
+    A worker that is ended while it writes to Ansible's queue takes the lock of that queue with it, and Ansible then
+    waits for the lock for ever (seen with ansible-core 2.21).
+    """
+    time.sleep(END_SECONDS)
+    os._exit(128 + number)
