@@ -29,13 +29,18 @@ PORTS = {SHORT: 8095, LONG: 8096}
 HEADER = f"{'':<26} {'few entries':<28} {f'{ENTRIES:,} entries':<28} {'medians':>8}"
 
 
-def lengthened(content: bytes, entries: int) -> bytes:
-    """A ledger with further entries up to so many, each like its last one, in an unbroken chain."""
+def verified(content: bytes) -> list[dict[str, Any]]:
+    """The entries of a ledger, each of them verified."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "ledger.jsonl")
         path.write_bytes(content)
-        known = ledger.read(str(path))
-    *_, last = known
+        return ledger.read(str(path))
+
+
+def lengthened(content: bytes, entries: int) -> bytes:
+    """A ledger with further entries up to so many, each like its last one, in an unbroken chain."""
+    known = verified(content)
+    last = known[-1]
     body: dict[str, Any] = {key: value for key, value in last.items() if key not in ledger.RESERVED}
     lines, prev = [content], last["hash"]
     for number in range(len(known) + 1, entries + 1):

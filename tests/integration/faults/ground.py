@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.core.plugins.module_utils import ledger
-
 from bench.generator import Plan
+from bench.ledger import verified
 from bench.load import Load
 from bench.outcomes import Outcome
 from tests.integration.application import Application
@@ -126,31 +125,23 @@ class Ground:
         except OSError:
             return False
 
-    def ledger(self) -> list[dict[str, object]]:
-        """The ledger's entries, of which each has been verified."""
-        content = self.app.target.read(self.app.ledger_path("staging"))
-        with tempfile.NamedTemporaryFile() as copy:
-            copy.write(content)
-            copy.flush()
-            return ledger.read(copy.name)
-
     def assert_settled(self, version: str, fresh: int = 1) -> None:
         """This version serves, nothing is left over, and the ledger tells so without a break in its chain.
 
         :param fresh: how often it was deployed since it was begun anew.
         """
         assert self.app.answer("staging")["version"] == version
-        entries = self.ledger()
+        entries = verified(self.app.target.read(self.app.ledger_path("staging")))
         deployed = [entry for entry in entries if entry["event"] == "deployed"]
         assert deployed[-1]["version"] == version
         since = [entry["version"] for entry in entries[len(self._entries) :] if entry["event"] == "deployed"]
         assert since == [version] * fresh
-        verified = {entry["container_run"] for entry in deployed}
+        served = {entry["container_run"] for entry in deployed}
         containers = self.app.containers("staging").values()
         failed = {entry["run"] for entry in entries if entry["event"] == "failed"}
         running = [it for it in containers if it["State"]["Running"]]
-        assert {it["Config"]["Labels"]["io.slipway.run"] for it in containers} <= verified | failed
-        assert {it["Config"]["Labels"]["io.slipway.run"] for it in running} <= verified
+        assert {it["Config"]["Labels"]["io.slipway.run"] for it in containers} <= served | failed
+        assert {it["Config"]["Labels"]["io.slipway.run"] for it in running} <= served
         assert len(running) <= 2
         left = self.app.target.run("sh", "-c", f"ls -A {self.app.home('staging')}").split()
         assert "lock.json" not in left
