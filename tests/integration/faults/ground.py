@@ -22,6 +22,7 @@ from tests.integration.faults.report import Aftermath
 # Answers that take a second are in flight at every cut-over, and hold up no drain for long.
 PLAN = Plan(rate=30, slow=1, websockets=1, streams=1, slow_seconds=1.0, websocket_seconds=1.0, stream_seconds=1.0)
 DEADLINE = 60.0
+RESTART_SECONDS = 15.0
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = DEADLINE, what: str = "") -> float:
@@ -96,9 +97,9 @@ class Ground:
         :param meanwhile: a third version that may have answered.
         :param variables: of the command.
         """
+        after = self.serving()
         during = self.traffic.take()
-        after = self.app.answer("staging")["version"]
-        assert not after or after in (old, version)
+        assert after in (old, version)
         mend()
         following = self.app.run(verb, env="staging", version=version, **variables)
         assert following.code == 0, following.output
@@ -106,6 +107,17 @@ class Ground:
         aftermath = Aftermath(old, version, during, after, following, self.traffic.take())
         assert {it.version for it in aftermath.requests} <= {old, version, meanwhile, ""}
         return aftermath
+
+    def serving(self) -> str:
+        """The version that answers, as soon as one does: what a restart interrupts has to come back of itself."""
+        answers: list[str] = []
+
+        def answered() -> bool:
+            answers.append(self.app.answer("staging")["version"])
+            return bool(answers[-1])
+
+        wait_until(answered, RESTART_SECONDS, "nobody serves")
+        return answers[-1]
 
     def settle(self) -> None:
         """Begin anew with what is there: requests and ledger entries from now on count."""

@@ -23,7 +23,7 @@ class Aftermath:
     :param old: the version that was live before the fault.
     :param new: the version that the commands are to bring; the same where nothing is to change.
     :param during: the requests from the fault until the next command.
-    :param after: the version that answered when the fault was over, before that command; empty for nobody.
+    :param after: the version that answered when the fault was over, before that command.
     :param following: how that command ended.
     :param later: the requests that ended since then.
     """

@@ -14,7 +14,7 @@ import pytest
 
 from bench.outcomes import longest_gap
 from tests.integration.application import Application
-from tests.integration.faults.ground import Ground, under_load, wait_until
+from tests.integration.faults.ground import RESTART_SECONDS, Ground, under_load, wait_until
 from tests.integration.faults.report import Aftermath, Report
 from tests.integration.faults.ssh import IMPATIENT, Ssh
 from tests.integration.verbs import Process
@@ -26,7 +26,6 @@ CANARY = {
     "deploy_canary_min_requests": 5,
     "deploy_canary_deadline": 60,
 }
-RESTART_SECONDS = 15.0
 SOAK_SECONDS = 30
 
 
