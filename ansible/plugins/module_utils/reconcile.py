@@ -99,11 +99,14 @@ def live_container(ours: Sequence[Described], live: dict[str, Any] | None) -> De
 
 
 def standby(found: Found) -> Described | None:
-    """The container of an earlier verified release in the slot that is not live, running or not."""
-    keep = live_container(found.ours, found.live)
+    """The container of an earlier verified release in the slot that is not live, running or not.
+
+    One that waits as a canary is none: it has its share of the traffic for as long as it takes.
+    """
+    others = (live_container(found.ours, found.live), paused_container(found))
     for container in found.ours:
         verified = container["run"] in found.verified_runs and container["slot"] in labels.BEHIND_PROXY
-        if container is not keep and verified:
+        if container not in others and verified:
             return container
     return None
 

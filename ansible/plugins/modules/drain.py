@@ -5,10 +5,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: drain
-short_description: Let a standby finish its requests, then stop it
+short_description: Let the container in the free slot finish its requests, then stop it
 description:
-  - Waits until HAProxy says that no request, stream or WebSocket is left on the standby, or until O(timeout), and stops
-    its container, so that a candidate can have its slot.
+  - Sends everybody to the live slot, which takes its share away from a canary that waited. Then waits until HAProxy
+    says that no request, stream or WebSocket is left in the free slot, or until O(timeout), and stops its container, so
+    that a candidate can have the slot.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
@@ -16,7 +17,11 @@ extends_documentation_fragment:
   - slipway.core.tenure
 options:
   container:
-    description: Name of the standby's container.
+    description: Name of the container in the free slot, a standby's or a canary's.
+    type: str
+    required: true
+  live:
+    description: The live slot; empty for none.
     type: str
     required: true
   timeout:
@@ -33,12 +38,13 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Drain | Let the standby finish
+- name: Drain | Let what holds the free slot finish
   slipway.core.drain:
     directory: /var/lib/slipway
     app: myapp
     environment: staging
     container: myapp-staging-green
+    live: blue
     run: 261124-021500-4711
 """
 
@@ -54,6 +60,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import environment, front, labels, lock, reconcile
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
@@ -62,6 +69,7 @@ def main() -> None:
         argument_spec={
             **environment.OPTIONS,
             "container": {"type": "str", "required": True},
+            "live": {"type": "str", "required": True},
             "timeout": {"type": "int", "default": 30},
             "run": {"type": "str", "required": True},
         },
@@ -79,8 +87,11 @@ def main() -> None:
         began = time.monotonic()
         fronts = front.containers(engine, params["app"], params["environment"])
         with Tenure(home, params["run"]):
+            before = front.routes(home, fronts)
+            if before:
+                front.route(home, fronts, Routes(all_to(params["live"]), maintenance=before.maintenance))
             finished = reconcile.drain(engine, home, fronts, container, params["timeout"])
-    except (EngineError, OSError, lock.LockLost) as error:
+    except (EngineError, OSError, ProxyError, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return
     how = "had finished" if finished else f"was not finished after {params['timeout']} s"

@@ -72,7 +72,7 @@ class Run:
         target.now += timedelta(seconds=1)
         self.id = f"260102-000000-{target.runs}"
         self.committed: dict[str, Any] = {}
-        self.attempted, self.fetched, self.approval = "", False, None
+        self.attempted, self.replaced, self.approval = "", False, None
         target.begin_run(self.id, left, self.trouble)
 
     @property
@@ -160,7 +160,7 @@ class Run:
             outcome = "failed"
             self.record_failure()
         if not self.committed:
-            self.close(prune=bool(self.attempted or self.fetched or self.kind == "abort"))
+            self.close(prune=bool(self.replaced or self.kind == "abort"))
         return outcome
 
     def abort(self) -> None:
@@ -205,6 +205,7 @@ class Run:
         if self.open["proxy"]["config"] != wanted or names != [self.front] or not fronts[0]["running"]:
             self.apply_proxy(wanted)
         self.name = f"{APP}-{self.env}-{self.free}"
+        self.replaced = True
         if not self.warm:
             self.fill_slot()
         steps = self.strategy == "canary" and self.kind == "deploy" and not self.pause and not self.warm and live
@@ -241,14 +242,13 @@ class Run:
     def fill_slot(self) -> None:
         self.fetch()
         spare = self.open["slots"]["standby"]
-        if self.open["slots"]["sessions"] > 0 and spare:
-            self._here(drain, container=spare["name"], timeout=0)
+        if spare and (self.open["slots"]["sessions"] > 0 or self.open["paused"]):
+            self._here(drain, container=spare["name"], live=self.open["slots"]["live"], timeout=0)
         self.attempted = self.name
         self._prove(self.name, self.free, PORTS[self.env] + {"blue": 10000, "green": 20000}[self.free])
 
     def fetch(self) -> None:
         """Pull, before anything stops."""
-        self.fetched = True
         if self.release["digest"] in self.open["digests"] and self.open["config_kept"]:
             return
         asked = {"configuration": self._configuration(), "secrets": json.dumps({"env": {}, "files": {}})}
@@ -318,6 +318,7 @@ class Run:
 
     def recreate(self) -> None:
         unique = f"{APP}-{self.env}-{self.release['version']}-{self.id}"
+        self.replaced = True
         self.fetch()
         self.attempted = f"{unique}-candidate"
         self._prove(f"{unique}-candidate", labels.CANDIDATE, 0)

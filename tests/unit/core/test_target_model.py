@@ -65,11 +65,23 @@ def push(version: str) -> Callable[[Target], str]:
     return lambda target: target.registry.push(version)
 
 
+def change(slot: str) -> Callable[[Target], None]:
+    """Somebody changes the limits of the container in a slot of staging."""
+
+    def changed(target: Target) -> None:
+        (container,) = [it for it in target.described("staging") if it["slot"] == slot]
+        details = next(it for it in target.containers if it["Id"] == container["id"])
+        details["HostConfig"]["PidsLimit"] = 1
+
+    return changed
+
+
 FIRST = (push("1.0.1"), staging())
 SECOND = (*FIRST, push("1.0.2"), staging())
 OLD = (push("1.0.1"), staging(strategy="recreate"))
 FIRST_WAITING = (*FIRST[:1], staging(strategy="canary", pause=True))
 WAITING = (*FIRST, push("1.0.2"), staging(strategy="canary", pause=True))
+WARM_WAITING = (*SECOND, staging(version="1.0.1", strategy="canary", pause=True))
 SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     "a first deployment": (FIRST[:1], {}),
     "a first deployment that fails": (FIRST[:1], {"trouble": "public"}),
@@ -86,7 +98,17 @@ SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     "promotion of a first canary": (FIRST_WAITING, {"strategy": "canary", "kind": "promote"}),
     "end of a first canary": (FIRST_WAITING, {"strategy": "canary", "kind": "abort"}),
     "promotion of a canary": (WAITING, {"strategy": "canary", "kind": "promote"}),
+    "promotion of a canary that somebody has changed": (
+        (*WAITING, change("green")),
+        {"strategy": "canary", "kind": "promote"},
+    ),
     "end of a canary": (WAITING, {"strategy": "canary", "kind": "abort"}),
+    "canary that waits in the standby's container": (
+        SECOND,
+        {"version": "1.0.1", "strategy": "canary", "pause": True},
+    ),
+    "promotion of a canary in the standby's container": (WARM_WAITING, {"strategy": "canary", "kind": "promote"}),
+    "end of a canary in the standby's container": (WARM_WAITING, {"strategy": "canary", "kind": "abort"}),
     "recreate": ((*OLD, push("1.0.2")), {"strategy": "recreate"}),
     "recreate that fails": ((*OLD, push("1.0.2")), {"strategy": "recreate", "trouble": "public"}),
     "the move from recreate": ((*OLD, push("1.0.2")), {}),
