@@ -13,6 +13,12 @@ UNTOUCHED = "Nothing that serves was touched: mend this, then run the same comma
 FROM_CONTROLLER = "from the controller"
 # What only modules return that judged the release itself: its health, or its answers.
 JUDGED = ("probes", "evidence", "body")
+FAILED = {
+    "deploy": "was not deployed to",
+    "rollback": "could not be restored in",
+    "promote": "was not promoted in",
+    "abort": "was not given up in",
+}
 BEFORE_THE_ATTEMPT = ("lock", "resolve", "gate", "preflight", "pull", "")
 
 
@@ -77,8 +83,7 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 def _story(facts: dict[str, Any], entry: dict[str, Any], container: dict[str, Any], others: Sequence[str]) -> list[str]:
     env, version = facts["env"], entry["version"]
-    failed = "was not deployed to" if facts["kind"] == "deploy" else "could not be restored in"
-    lines = [f"{version} {failed} {env} on {facts['host']}: {entry['phase']}: {entry['reason']}"]
+    lines = [f"{version} {FAILED[facts['kind']]} {env} on {facts['host']}: {entry['phase']}: {entry['reason']}"]
     if entry["evidence"]["answer"]:
         lines.append(f"  answer:      {entry['evidence']['answer']}")
     if container.get("exists"):
@@ -120,7 +125,7 @@ def _next(facts: dict[str, Any]) -> str:
 
 def _serving(report_of: dict[str, Any]) -> str:
     live, container = report_of.get("live"), report_of.get("serving")
-    if "live" not in report_of and report_of.get("msg"):
+    if "live" not in report_of:
         return f"not known ({_sentence(report_of).rstrip('.')}): status.yml tells, once that is mended"
     if not live:
         return "nothing, as before: this was the first deployment"

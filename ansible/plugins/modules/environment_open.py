@@ -249,6 +249,10 @@ REFUSALS = (
     lock.LockLost,
     snapshot.SnapshotDamaged,
 )
+# What the machine lacks, which seldom says what to do about it.
+OF_THE_MACHINE = (EngineError, OSError, ProxyError)
+AGAIN = "run the same command again"
+NOTHING_BEGUN = f"Nothing new was begun, and status.yml tells what serves: put that right, and {AGAIN}."
 
 
 def take_lock(params: dict[str, Any], home: Path, now: datetime) -> tuple[dict[str, Any] | None, lock.Lock | None]:
@@ -339,7 +343,9 @@ def main() -> None:
                 found = survey.report(params, home, Engine(), now, False, interrupted)
         ready = True
     except REFUSALS as error:
-        module.fail_json(msg=environment.explain(error))
+        told = environment.explain(error)
+        silent = isinstance(error, OF_THE_MACHINE) and AGAIN not in told
+        module.fail_json(msg=f"{told} {NOTHING_BEGUN}" if silent else told)
         return
     finally:
         if locked and not ready:

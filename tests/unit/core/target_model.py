@@ -211,8 +211,7 @@ class Target:
             assert it["name"] in kept or failed, f"{it['name']} is nobody's"
         assert (live is None) == (found.live is None), "the live container is gone"
         for it in filter(None, (live, canary)):
-            details = Engine(self).container(it["id"])
-            assert details and self._survives(details), f"{it['name']} does not come back after a restart"
+            assert self._survives(Engine(self)._find(it["id"])), f"{it['name']} does not come back after a restart"
         serving = {it["name"] for it in self.reached(env) if it}
         # A canary that waits beside one on the public port has no proxy yet that could send it anything.
         behind = live is None or live["slot"] in labels.BEHIND_PROXY

@@ -61,6 +61,15 @@ def test_what_serves_is_not_made_up_when_it_could_not_be_read():
     assert "serving now: not known (Docker Engine does not answer): status.yml tells" in text
 
 
+def test_what_serves_is_not_made_up_when_it_was_not_asked():
+    assert "serving now: not known" in failure.report(facts(serving={}))["text"]
+
+
+@pytest.mark.parametrize("kind", ["deploy", "rollback", "promote", "abort"])
+def test_it_says_what_could_not_be_done(kind):
+    assert f"1.0.42 {failure.FAILED[kind]} staging" in failure.report(facts(kind=kind))["text"]
+
+
 def test_each_line_of_a_secret_with_several_lines_is_hidden():
     key = "-----BEGIN-----\nkey-material\n-----END-----"
     report = failure.report(
