@@ -76,6 +76,16 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(max(0.0, self.began + seconds - time.monotonic()))
 
+    def wait_for_word(self, word: str) -> None:
+        """Wait until it prints a line that holds this."""
+        assert self.process.stdout is not None
+        assert any(word in line for line in self.process.stdout), f"it ended before it said {word!r}"
+
+    def workers(self) -> list[int]:
+        """The processes of the steps that are at work, which have groups of their own."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+
     def kill(self) -> None:
         """Kill it and all that it started here, at once."""
         with contextlib.suppress(ProcessLookupError):

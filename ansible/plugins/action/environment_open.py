@@ -25,15 +25,19 @@ class ActionModule(ActionBase):
         if limit and "localhost" not in limit:
             reason = f"--limit {limit} leaves out the validation of the input: add localhost to it."
             return {"failed": True, "changed": False, "msg": reason}
+        playbook = os.getppid()
         identity = {
             "owner": os.environ.get("SLIPWAY_ACTOR") or getpass.getuser(),
             "host": run.controller(),
-            "run": run.run_id(os.getppid()),
+            "run": run.run_id(playbook),
         }
         args = {**self._task.args, **identity}
         ends = time.monotonic() + float(args.pop("wait", 0))
         told = ""
         while True:
+            # SIGKILL to the playbook's process group does not reach its workers, which have groups of their own.
+            if os.getppid() != playbook:
+                return {"failed": True, "changed": False, "msg": "The run has ended while it waited for the lock."}
             result = self._execute_module(module_args=args, task_vars=task_vars)
             holder = result.get("holder")
             if not holder:

@@ -21,6 +21,7 @@ from ansible_collections.slipway.core.plugins.module_utils.history import Histor
 
 LEDGER = "ledger.jsonl"
 LOCK = "lock.json"
+RETENTION = "retention.json"
 
 # Documented by the fragment slipway.core.environment.
 OPTIONS: dict[str, dict[str, Any]] = {

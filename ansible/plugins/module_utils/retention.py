@@ -2,32 +2,72 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.core.plugins.module_utils import environment, ledger, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import environment, ledger, lock, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History
+
+
+def remember(home: Path, keep: int, keep_failed: int) -> None:
+    """Write down how much an environment keeps, for those that share its machine and prune the same repository."""
+    path = home / environment.RETENTION
+    content = ledger.canonical({"keep": keep, "keep_failed": keep_failed}) + b"\n"
+    with ledger.exclusive(str(path)):
+        if not path.exists() or path.read_bytes() != content:
+            ledger.write_durably(str(path), content)
+
+
+def kept_by(home: Path, keep: int, keep_failed: int) -> tuple[int, int]:
+    """How many verified releases and failed attempts an environment keeps; the numbers given where it never said.
+
+    :raises ValueError: its file is damaged.
+    """
+    path = home / environment.RETENTION
+    try:
+        told = json.loads(path.read_bytes())
+        return int(told["keep"]), int(told["keep_failed"])
+    except FileNotFoundError:
+        return keep, keep_failed
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path} is damaged: remove it, and deploy to that environment once") from None
 
 
 def protected_digests(directory: Path, keep: int, keep_failed: int) -> set[str]:
     """The digests that any environment on this target has live, may roll back to, or keeps to be looked at.
 
-    Staging and production share a VM and its images, so that each ledger below ``directory`` counts.
+    Staging and production share a VM and its images, so that each ledger below ``directory`` counts, and each by its
+    own numbers.
 
     :raises LedgerDamaged: a ledger that cannot be trusted protects everything, so nothing may be pruned.
+    :raises ValueError: what an environment keeps is not known.
     """
     digests: set[str] = set()
     for path in directory.glob(f"*/{environment.LEDGER}"):
         history = History(ledger.read(str(path)))
-        states = [*history.protected(keep), *history.failed_states(keep_failed)]
+        verified, failed = kept_by(path.parent, keep, keep_failed)
+        states = [*history.protected(verified - 1), *history.failed_states(failed)]
         digests.update(state.digest for state in states)
     return digests
 
 
-def others_deploy(directory: Path, home: Path) -> bool:
-    """Whether another environment on this target is being deployed, whose fresh image no ledger knows yet."""
-    return any(path.parent != home for path in directory.glob(f"*/{environment.LOCK}"))
+def others_deploy(directory: Path, home: Path, now: datetime) -> bool:
+    """Whether another environment on this target is being deployed, whose fresh image no ledger knows yet.
+
+    A lock whose lease has ended is that of a run that has ended, or has lost it.
+    """
+    return any(_is_held(path, now) for path in directory.glob(f"*/{environment.LOCK}") if path.parent != home)
+
+
+def _is_held(path: Path, now: datetime) -> bool:
+    try:
+        held = lock.read(str(path))
+    except lock.LockDamaged:
+        return True
+    return held is not None and not held.expired(now)
 
 
 def prune_images(engine: Engine, image: str, protected: set[str]) -> list[str]:
@@ -39,22 +79,24 @@ def prune_images(engine: Engine, image: str, protected: set[str]) -> list[str]:
     ]
 
 
-def prune(engine: Engine, directory: Path, home: Path, image: str, keep: int, keep_failed: int) -> dict[str, Any]:
+def prune(
+    engine: Engine, directory: Path, home: Path, image: str, keep: int, keep_failed: int, now: datetime
+) -> dict[str, Any]:
     """Remove what no rollback needs: configurations of this environment, images of this repository.
 
     :param keep: verified releases that stay, the live one included, at least 1.
     :param keep_failed: failed attempts whose image and configuration stay to be looked at.
     :returns: ``images`` and ``configurations`` that were removed, and a ``warning``, empty if there is none.
     """
-    before_live = keep - 1
+    remember(home, keep, keep_failed)
     history = History(ledger.read(str(home / environment.LEDGER)))
-    configs = {state.config for state in [*history.protected(before_live), *history.failed_states(keep_failed)]}
+    configs = {state.config for state in [*history.protected(keep - 1), *history.failed_states(keep_failed)]}
     configurations = snapshot.prune(str(home), configs)
     removed: list[str] = []
     warning = ""
     try:
-        if not others_deploy(directory, home):
-            removed = prune_images(engine, image, protected_digests(directory, before_live, keep_failed))
+        if not others_deploy(directory, home, now):
+            removed = prune_images(engine, image, protected_digests(directory, keep, keep_failed))
     except (ledger.LedgerDamaged, ValueError) as error:
-        warning = f"No image was pruned, because a ledger cannot be trusted: {error}"
+        warning = f"No image was pruned, because what must stay is not known: {error}"
     return {"images": removed, "configurations": configurations, "warning": warning}

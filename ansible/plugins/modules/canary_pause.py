@@ -54,8 +54,8 @@ EXAMPLES = r"""
     environment: production
     slot: green
     container: myapp-production-green
-    fields: {version: 1.0.42, digest: "sha256:…", config: 0123456789abcdef, container_run: 261124-021500-4711}
-    run: 261124-021500-4711
+    fields: {version: 1.0.42, digest: "sha256:…", config: 0123456789abcdef, container_run: 261124-021500-4711-3fa9c1}
+    run: 261124-021500-4711-3fa9c1
 """
 
 RETURN = r"""

@@ -66,7 +66,7 @@ EXAMPLES = r"""
     slot: green
     container: myapp-production-green
     weight: 5
-    run: 261124-021500-4711
+    run: 261124-021500-4711-3fa9c1
 """
 
 RETURN = r"""

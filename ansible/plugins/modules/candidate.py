@@ -78,7 +78,7 @@ EXAMPLES = r"""
     labels: {io.slipway.app: myapp}
     port: 28081
     health: {check: {path: /health}, version: 1.0.42, passes: 3}
-    run: 261124-021500-4711
+    run: 261124-021500-4711-3fa9c1
 """
 
 RETURN = r"""

@@ -44,7 +44,7 @@ EXAMPLES = r"""
     stop: myapp-staging-1.0.41-public
     start: myapp-staging-1.0.42-public
     home: /var/lib/slipway/myapp-staging
-    run: 261124-021500-4711
+    run: 261124-021500-4711-3fa9c1
 """
 
 RETURN = r"""

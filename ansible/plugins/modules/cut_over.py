@@ -64,7 +64,7 @@ EXAMPLES = r"""
     check: {path: /health}
     version: 1.0.42
     container: myapp-staging-green
-    run: 261124-021500-4711
+    run: 261124-021500-4711-3fa9c1
 """
 
 RETURN = r"""

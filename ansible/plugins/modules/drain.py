@@ -45,7 +45,7 @@ EXAMPLES = r"""
     environment: staging
     container: myapp-staging-green
     live: blue
-    run: 261124-021500-4711
+    run: 261124-021500-4711-3fa9c1
 """
 
 RETURN = r"""

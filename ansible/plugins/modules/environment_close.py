@@ -63,7 +63,7 @@ EXAMPLES = r"""
     app: myapp
     environment: staging
     image: registry.example.com/team/myapp
-    run: 261124-021500-4711
+    run: 261124-021500-4711-3fa9c1
 """
 
 RETURN = r"""
@@ -82,6 +82,7 @@ pruned:
   type: dict
 """
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +126,9 @@ def tidy(module: AnsibleModule, home: Path) -> tuple[list[str], dict[str, Any]]:
     engine = Engine()
     try:
         retired = retire(engine, params, home)
-        directory, image = Path(params["directory"]), params["image"]
-        pruned = retention.prune(engine, directory, home, image, params["keep"], params["keep_failed"])
+        keep, keep_failed, now = params["keep"], params["keep_failed"], datetime.now(timezone.utc)
+        directory = Path(params["directory"])
+        pruned = retention.prune(engine, directory, home, params["image"], keep, keep_failed, now)
     except REFUSALS as error:
         if not params["fields"]:
             raise

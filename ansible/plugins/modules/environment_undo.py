@@ -61,7 +61,7 @@ EXAMPLES = r"""
     directory: /var/lib/slipway
     app: myapp
     environment: production
-    run: 261124-021500-4711
+    run: 261124-021500-4711-3fa9c1
     owner: alice
     controller: laptop:1a2b3c4d:4026531836
     reason: myapp-prod-2 failed

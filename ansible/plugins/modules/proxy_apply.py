@@ -40,7 +40,7 @@ EXAMPLES = r"""
     app: myapp
     environment: staging
     identity: 1a2b3c4d
-    run: 261124-021500-4711
+    run: 261124-021500-4711-3fa9c1
 """
 
 RETURN = r"""

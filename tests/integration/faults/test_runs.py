@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,25 @@ def test_a_second_operator_who_waits(ground: Ground, report: Report) -> None:
     aftermath = ground.recover(old, version)
     assert aftermath.failed == {}
     report.keep("Runs", "a second operator deploys meanwhile, with -e lock_wait=60", aftermath)
+
+
+def test_a_second_operator_who_is_killed_while_waiting(ground: Ground, report: Report) -> None:
+    """The lock that becomes free is not taken by what is left of that run."""
+    old, version = ground.next()
+    first = ground.app.start("deploy", env="staging", version=version, deploy_soak_seconds=20)
+    first.wait_for("lock")
+    second = ground.app.start("deploy", env="staging", version=version, lock_wait=120)
+    second.wait_for_word("for the lock, held by")
+    waiting = second.workers()
+    second.kill()
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in waiting), what="it waits on")
+    ended = first.end()
+    assert ended.code == 0, ended.output
+    assert "lock.json" not in ground.app.target.run("ls", "-A", ground.app.home("staging")).split()
+    aftermath = ground.recover(old, version)
+    assert aftermath.following.changed == 0
+    assert aftermath.failed == {}
+    report.keep("Runs", "a second operator deploys meanwhile, and is killed while waiting", aftermath)
 
 
 class Deaf:

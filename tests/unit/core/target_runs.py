@@ -32,7 +32,7 @@ from target_gates import ask_gate, resolve
 from target_model import APP, KEEP_FAILED, PORTS, Target
 from target_modules import TaskFailed, call
 
-KEEP = 2
+KEEP = {"staging": 2, "production": 3}
 LEASE = 300
 STEPS = (5, 50)
 TROUBLES = ("", "pull", "preflight", "candidate", "canary", "prove", "cut_over", "public")
@@ -346,7 +346,7 @@ class Run:
             environment_close,
             fields=fields,
             image=IMAGE,
-            keep=KEEP,
+            keep=KEEP[self.env],
             keep_failed=KEEP_FAILED,
             prune=prune,
             warm_standby=self.warm_standby,

@@ -1,6 +1,6 @@
 """What is pruned, and what is refused, because of what an environment's ledger says."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.slipway.core.plugins.module_utils import environment, lock, retention
@@ -30,6 +30,7 @@ def container(name, run, slot="public", running=True):
     return {"name": name, "run": run, "slot": slot, "running": running}
 
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 
 
@@ -45,7 +46,7 @@ def test_an_image_that_any_environment_may_need_survives(tmp_path):
     for version, digest in (("1.0.1", A), ("1.0.2", B), ("1.0.3", C)):
         deployed(staging, version, digest)
     engine = FakeEngine([A, B, C])
-    pruned = retention.prune(engine, tmp_path, staging, "r/app", keep=1, keep_failed=0)
+    pruned = retention.prune(engine, tmp_path, staging, "r/app", keep=1, keep_failed=0, now=NOW)
     assert pruned["images"] == [B]
 
 
@@ -53,8 +54,44 @@ def test_nothing_is_pruned_while_another_environment_is_being_deployed(tmp_path)
     staging, production = tmp_path / "app-staging", tmp_path / "app-production"
     deployed(staging, "1.0.2", B)
     production.mkdir()
+    lock.acquire(str(production / environment.LOCK), "alice", "laptop", "run", 60, NOW)
+
+    def pruned(seconds):
+        now = NOW + timedelta(seconds=seconds)
+        return retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1, keep_failed=0, now=now)["images"]
+
+    assert pruned(59) == []
+    assert pruned(60) == [A], "a run that died keeps every image for ever"
+
+
+def test_a_lock_that_cannot_be_read_protects_every_image(tmp_path):
+    staging, production = tmp_path / "app-staging", tmp_path / "app-production"
+    deployed(staging, "1.0.2", B)
+    production.mkdir()
     (production / environment.LOCK).write_text("{}")
-    assert retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1, keep_failed=0)["images"] == []
+    pruned = retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1, keep_failed=0, now=NOW)
+    assert pruned["images"] == []
+
+
+@pytest.mark.parametrize(("own", "left"), [(1, [A, B]), (3, [])])
+def test_each_environment_keeps_as_many_as_it_says_itself(tmp_path, own, left):
+    staging, production = tmp_path / "app-staging", tmp_path / "app-production"
+    for version, digest in (("1.0.1", A), ("1.0.2", B), ("1.0.3", C)):
+        deployed(production, version, digest)
+    deployed(staging, "1.0.3", C)
+    retention.prune(FakeEngine(), tmp_path, production, "r/app", keep=own, keep_failed=0, now=NOW)
+    pruned = retention.prune(FakeEngine([A, B, C]), tmp_path, staging, "r/app", keep=2, keep_failed=0, now=NOW)
+    assert pruned["images"] == left
+
+
+def test_what_an_environment_keeps_is_not_guessed_from_a_damaged_file(tmp_path):
+    staging, production = tmp_path / "app-staging", tmp_path / "app-production"
+    deployed(production, "1.0.1", A)
+    deployed(staging, "1.0.2", B)
+    (production / environment.RETENTION).write_text("{}")
+    pruned = retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1, keep_failed=0, now=NOW)
+    assert pruned["images"] == []
+    assert "retention.json is damaged: remove it" in pruned["warning"]
 
 
 def test_a_ledger_that_cannot_be_trusted_protects_every_image(tmp_path):
@@ -62,7 +99,7 @@ def test_a_ledger_that_cannot_be_trusted_protects_every_image(tmp_path):
     deployed(staging, "1.0.2", B)
     production.mkdir()
     (production / environment.LEDGER).write_text("torn")
-    pruned = retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1, keep_failed=0)
+    pruned = retention.prune(FakeEngine([A, B]), tmp_path, staging, "r/app", keep=1, keep_failed=0, now=NOW)
     assert pruned["images"] == []
     assert "line 1" in pruned["warning"]
 
@@ -73,11 +110,10 @@ def test_the_live_release_and_those_before_it_are_kept(tmp_path, keep):
     digests = [f"sha256:{number:064}" for number in range(8)]
     for number, digest in enumerate(digests):
         deployed(staging, f"1.0.{number}", digest)
-    pruned = retention.prune(FakeEngine(digests), tmp_path, staging, "r/app", keep, keep_failed=0)
+    pruned = retention.prune(FakeEngine(digests), tmp_path, staging, "r/app", keep, keep_failed=0, now=NOW)
     assert pruned["images"] == digests[: 8 - keep]
 
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
 EMPTY = History([])
 
 

@@ -304,7 +304,7 @@ class Runs(RuleBasedStateMachine):
     @invariant()
     def what_rollbacks_need_is_there(self) -> None:
         for env in ENVIRONMENTS:
-            self.target.retained(env, KEEP)
+            self.target.retained(env, KEEP[env])
 
     def teardown(self) -> None:
         try:
