@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -65,6 +66,33 @@ def test_ledger_that_is_damaged(promoted: Application) -> None:
     assert run.reason.startswith("myapp-staging: ")
     assert "ledger.jsonl" in run.reason
     assert row(run, "production")[2] == "1.0.1"
+
+
+def test_ledger_that_is_gone(promoted: Application) -> None:
+    """What serves is not taken for nothing."""
+    path = promoted.ledger_path("staging")
+    promoted.target.run("mv", path, f"{path}.away")
+    try:
+        run = promoted.run("status")
+    finally:
+        promoted.target.run("mv", f"{path}.away", path)
+    assert re.fullmatch(r"myapp-staging: \S+ serves here, and \S+/ledger\.jsonl does not exist\.", run.reason)
+
+
+def test_lock_of_a_run_that_died_long_ago(stopped: Application) -> None:
+    """It hides no trouble: nobody is at work."""
+    path = f"{stopped.home('staging')}/lock.json"
+    then = "2026-01-01T00:00:00.000Z"
+    lock = {"owner": "alice", "host": "gone", "run_id": "r", "started": then, "expires": then, "lease_seconds": 300}
+    stopped.target.run("touch", path)
+    stopped.target.write(path, json.dumps(lock).encode())
+    try:
+        run = stopped.run("status")
+    finally:
+        stopped.target.run("rm", path)
+    assert "left" in row(run, "staging")
+    assert "the lock is held by alice on gone" in run.output
+    assert run.reason == "myapp-staging: the ledger says 1.0.2 is live, and its container is exited."
 
 
 def test_host_that_is_not_reached_is_told_once(promoted: Application) -> None:

@@ -135,28 +135,40 @@ def disagreements(engine: Engine, home: Path, found: reconcile.Found, machine: d
     return told
 
 
-def refuse_unknown(
-    ours: list[dict[str, Any]], history: History, interrupted: lock.Lock | None, path: Path
-) -> None:
-    """Refuse to touch a container that serves although no ledger knows it, as after a ledger was lost or moved.
+def unknown(ours: list[dict[str, Any]], history: History, interrupted: lock.Lock | None) -> str:
+    """The container that serves although no ledger knows it, as after a ledger was lost or moved; empty for none.
 
-    :param interrupted: the lock that was taken over; its run, or one before it, may have left such a container.
-    :raises ValueError: there is one.
+    :param interrupted: the lock that is there, or was taken over; its run, or one before it, may have left such a
+        container.
     """
     left = (interrupted.run_id, *interrupted.after) if interrupted else ()
     serving = [
-        it
+        str(it["name"])
         for it in ours
         if it["running"]
         and it["slot"] != labels.CANDIDATE
         and it["run"] not in left
         and not history.tells_of(it["run"])
     ]
-    if history.live() is None and serving:
+    return serving[0] if history.live() is None and serving else ""
+
+
+def lost(name: str, path: Path) -> drift.Drift:
+    """That a container serves which the ledger at ``path`` does not know, as drift."""
+    told = f"{name} serves here, and {path} does not exist"
+    return drift.Drift("ledger", "gone", "restored from a backup, or ledger_directory corrected", told, drift.RESTORE)
+
+
+def refuse_unknown(ours: list[dict[str, Any]], history: History, interrupted: lock.Lock | None, path: Path) -> None:
+    """Refuse to touch a container that serves although no ledger knows it.
+
+    :raises ValueError: there is one.
+    """
+    name = unknown(ours, history, interrupted)
+    if name:
         raise ValueError(
-            f"{serving[0]['name']} serves here, and {path} does not exist: correct ledger_directory or restore that "
-            f"file from a backup, or remove the container with docker rm --force {serving[0]['name']}, and run the "
-            "same command again"
+            f"{lost(name, path).told}: correct ledger_directory or restore that file from a backup, or remove the "
+            f"container with docker rm --force {name}, and run the same command again"
         )
 
 
@@ -199,13 +211,25 @@ def digests(engine: Engine, image: str) -> list[str]:
     )
 
 
-def lock_holder(home: Path) -> dict[str, Any] | None:
-    """Who deploys to an environment now, for people; None when nobody does."""
+def lock_left(home: Path) -> lock.Lock | None:
+    """The lock that is there, whether or not its lease lasts; None without one, or when the file does not tell."""
     try:
-        held = lock.read(str(home / LOCK))
+        return lock.read(str(home / LOCK))
+    except lock.LockDamaged:
+        return None
+
+
+def lock_holder(home: Path, now: datetime) -> dict[str, Any] | None:
+    """Whose lock is there: an explanation for people, and whether it is still ``held``; None when there is none."""
+    try:
+        found = lock.read(str(home / LOCK))
     except lock.LockDamaged as damage:
-        return {"explanation": str(damage)}
-    return {"explanation": held.describe(), "run": held.run_id} if held else None
+        return {"explanation": str(damage), "held": True}
+    if not found:
+        return None
+    ended = " and its lease has ended: the next run takes it over, and puts back what is left of that one"
+    held = not found.expired(now)
+    return {"explanation": found.describe() + ("" if held else ended), "run": found.run_id, "held": held}
 
 
 def approvals(

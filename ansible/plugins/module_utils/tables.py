@@ -90,13 +90,14 @@ def status(reports: list[dict[str, Any]]) -> str:
 def status_trouble(reports: list[dict[str, Any]]) -> str:
     """What is wrong with hosts that cannot be read or have drifted, in one sentence; empty when nothing is.
 
-    While a run holds the lock, what it is at work on looks like drift and is none yet.
+    While a run holds the lock, what it is at work on looks like drift and is none yet. Once its lease has ended, it is
+    what that run has left.
     """
     wrong = [
         # Why it cannot be reached is told below the table.
         f"{item['host']} is unreachable" if item["health"] == "unreachable" else f"{item['host']}: {remark}"
         for item in reports
-        if not (item["report"] and item["report"]["lock"])
+        if not (item["report"] and item["report"]["lock"] and item["report"]["lock"]["held"])
         for remark in _wrong(item)
     ]
     return "; ".join(remark.rstrip(".") for remark in wrong) + "." if wrong else ""
@@ -118,16 +119,13 @@ def _row(item: dict[str, Any]) -> list[str]:
         str(live.get("config", "-")),
         _when(live.get("time", "-")),
         item["health"],
-        "held" if report["lock"] else "free",
+        "free" if not report["lock"] else "held" if report["lock"]["held"] else "left",
     ]
 
 
 def _standby(report: dict[str, Any]) -> str:
-    spare, paused = report["standby"], report["paused"]
-    if (report["serving"] or {}).get("slot") == labels.PUBLIC:
-        return "-"
-    # A canary that waits may be the former standby; it is told apart from it below the table.
-    if not spare or (paused and paused.get("container_run") == spare["run"]):
+    spare = report["standby"]
+    if not spare or (report["serving"] or {}).get("slot") == labels.PUBLIC:
         return "-"
     return f"{spare['version']} {'warm' if spare['running'] else 'stopped'}"
 

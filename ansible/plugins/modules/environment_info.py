@@ -108,7 +108,7 @@ drift:
         V(restore) when a person has to.
       type: str
 lock:
-  description: Who deploys now, RV(lock.explanation), or null.
+  description: Whose lock is there, RV(lock.explanation), and whether its lease lasts, RV(lock.held); or null.
   returned: success
   type: dict
 entries:
@@ -119,6 +119,7 @@ entries:
 """
 
 from datetime import datetime, timezone
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
@@ -154,7 +155,7 @@ def main() -> None:
     )
     params = module.params
     home = environment.home(params["directory"], params["app"], params["environment"])
-    path = str(home / environment.LEDGER)
+    path, now = str(home / environment.LEDGER), datetime.now(timezone.utc)
     try:
         entries = ledger.read(path)
         history = History(entries)
@@ -163,12 +164,14 @@ def main() -> None:
         engine = Engine()
         found = environment.find(engine, params, home, history)
         serving = reconcile.live_container(found.ours, live)
-        standby = reconcile.standby(found)
+        standby, canary = reconcile.standby(found), reconcile.paused_container(found)
         asked = history.find_verified(params["version"]) if params["version"] else None
         verified = ledger.whole(path, [asked])[0] if asked else None
         recent = ledger.whole(path, history.recent(params["entries"]))
         drifted = environment.disagreements(engine, home, found, engine.info())
-        holder = environment.lock_holder(home)
+        unknown = environment.unknown(list(found.ours), history, environment.lock_left(home))
+        drifted += [environment.lost(unknown, Path(path))] if unknown else []
+        holder = environment.lock_holder(home, now)
     except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=environment.explain(error), drift=[it.data() for it in damage(error)])
         return
@@ -177,7 +180,7 @@ def main() -> None:
         environment=params["environment"],
         live=live,
         live_spec=running.public if running else None,
-        approvals=environment.approvals(entries, history, params["environment"], datetime.now(timezone.utc)),
+        approvals=environment.approvals(entries, history, params["environment"], now),
         verified=verified,
         serving=serving,
         standby=standby,
@@ -187,7 +190,7 @@ def main() -> None:
         others=[
             it["name"]
             for it in found.ours
-            if it is not serving and it is not standby and it["slot"] != labels.FAILED
+            if it not in (serving, standby, canary) and it["slot"] != labels.FAILED
         ],
         drift=[it.data() for it in drifted],
         lock=holder,

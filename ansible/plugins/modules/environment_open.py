@@ -277,14 +277,6 @@ def take_lock(params: dict[str, Any], home: Path, now: datetime) -> tuple[dict[s
     return holder, None
 
 
-def holder_of(home: Path) -> lock.Lock | None:
-    """Who holds the lock; None when nobody does, or the file does not tell."""
-    try:
-        return lock.read(str(home / environment.LOCK))
-    except lock.LockDamaged:
-        return None
-
-
 def story(env: str, found: dict[str, Any], check_mode: bool) -> str:
     """What was found and done, for people."""
     done = ", ".join(found["reconciled"])
@@ -328,7 +320,7 @@ def main() -> None:
     interrupted: lock.Lock | None = None
     try:
         if module.check_mode:
-            found = survey.report(params, home, Engine(), now, True, holder_of(home))
+            found = survey.report(params, home, Engine(), now, True, environment.lock_left(home))
         else:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             holder, interrupted = take_lock(params, home, now)

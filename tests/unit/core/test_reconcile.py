@@ -104,6 +104,14 @@ def test_a_standby_stays_where_it_is():
     assert reconcile.standby(state) is green
 
 
+def test_a_canary_that_waits_in_the_container_of_an_earlier_release_is_no_standby():
+    green = container("green", "run-0", "green")
+    paused = {"run": "run-2", "container_run": "run-0", "weight": 5}
+    state = found(BLUE, green, fronts=[PROXY], paused=paused, verified=("run-0", "run-1"))
+    assert reconcile.standby(state) is None
+    assert reconcile.paused_container(state) is green
+
+
 def test_the_container_that_a_rollback_went_back_to_is_live_although_another_run_made_it():
     back = {"run": "run-3", "container_run": "run-0", "version": "1.0.0", "time": LIVE["time"]}
     green = container("green", "run-0", "green")

@@ -10,6 +10,8 @@ from ansible_collections.slipway.core.plugins.module_utils import tables
 DIGEST = "sha256:" + "a" * 64
 LIVE = {"version": "1.0.2", "digest": DIGEST, "config": "0123456789abcdef", "time": "2026-11-24T02:00:00.000Z"}
 GONE = {"what": "container", "told": "the ledger says 1.0.2 is live, and its container is gone"}
+HELD = {"explanation": "held by alice", "held": True}
+LEFT = {"explanation": "held by alice until then, and its lease has ended", "held": False}
 REFUSED = "Failed to connect to the host via ssh: ssh: connect to host 127.0.0.1 port 22: Connection refused"
 
 
@@ -77,10 +79,9 @@ def test_no_standby_without_a_proxy() -> None:
     assert row["STANDBY"] == "-"
 
 
-def test_a_canary_that_waits_is_no_standby() -> None:
+def test_a_canary_that_waits_is_told_below_the_table() -> None:
     paused = {"version": "1.0.3", "time": LIVE["time"], "weight": 5, "container_run": "r3"}
-    text = tables.status([item(paused=paused, standby={"version": "1.0.3", "run": "r3", "running": True})])
-    assert cells(text)["STANDBY"] == "-"
+    text = tables.status([item(paused=paused)])
     assert "! one: a canary of 1.0.3 waits since 2026-11-24 02:00:00 UTC with 5 % of the traffic" in text
 
 
@@ -89,7 +90,7 @@ def test_all_that_is_wrong_or_waits_stands_before_the_first_history() -> None:
     unread = {"environment": "production", "host": "two", "health": "unreadable", "error": "why", "report": None}
     text = tables.status(
         [
-            item(entries=[entry], maintenance=True, lock={"explanation": "held by alice"}),
+            item(entries=[entry], maintenance=True, lock=HELD),
             item("other", entries=[entry], drift=[GONE]),
             unread,
         ]
@@ -103,12 +104,19 @@ def test_all_that_is_wrong_or_waits_stands_before_the_first_history() -> None:
 
 def test_nothing_is_wrong_while_something_only_waits() -> None:
     paused = {"version": "1.0.3", "time": LIVE["time"], "weight": 5}
-    waiting = item(maintenance=True, paused=paused, lock={"explanation": "held by alice"})
+    waiting = item(maintenance=True, paused=paused, lock=HELD)
     assert tables.status_trouble([waiting]) == ""
 
 
 def test_drift_while_a_run_holds_the_lock_is_no_trouble_yet() -> None:
-    assert tables.status_trouble([item(drift=[GONE], lock={"explanation": "held by alice"})]) == ""
+    assert tables.status_trouble([item(drift=[GONE], lock=HELD)]) == ""
+
+
+def test_what_a_run_has_left_is_trouble_once_its_lease_has_ended() -> None:
+    left = item(drift=[GONE], lock=LEFT)
+    assert tables.status_trouble([left]) == "one: the ledger says 1.0.2 is live, and its container is gone."
+    assert cells(tables.status([left]))["LOCK"] == "left"
+    assert "its lease has ended" in tables.status([left])
 
 
 def test_trouble_is_one_sentence_that_names_each_host() -> None:
