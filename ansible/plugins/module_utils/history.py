@@ -144,8 +144,8 @@ class History:
         return None
 
     def tells_of(self, run: str) -> bool:
-        """Return whether an entry says how a run ended."""
-        return any(entry.get("run") == run for entry in self._entries)
+        """Return whether an entry says how a run ended: its own, or that of a run which took its lock over."""
+        return any(run in _ended_by(entry) for entry in self._entries)
 
     def failed_runs(self, keep: int) -> list[str]:
         """Return the runs of the ``keep`` newest failed attempts, whose containers are kept to be looked at."""
@@ -278,6 +278,13 @@ class History:
         if count < 0:
             raise ValueError(f"cannot show {count} entries")
         return self._entries[::-1][:count]
+
+
+def _ended_by(entry: Entry) -> set[str]:
+    if "reconciled" not in entry:
+        return {str(entry.get("run"))}
+    interrupted = entry.get("interrupted") or {}
+    return {str(interrupted.get("run")), *interrupted.get("after", [])}
 
 
 def _state(entry: Entry) -> State:

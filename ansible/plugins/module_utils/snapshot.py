@@ -198,7 +198,8 @@ def prune(directory: str, keep: Collection[str]) -> list[str]:
         if not os.path.isdir(configs):
             return []
         surplus = sorted(name for name in os.listdir(configs) if _HASH.fullmatch(name) and name not in keep)
-        for name in surplus:
+        # What somebody who was killed has left holds secrets, too.
+        for name in (".new", ".removing", *surplus):
             _remove(configs, name)
         ledger.sync_directory(configs)
     return surplus

@@ -191,19 +191,15 @@ def found_and_reconciled(
     mended = [it for it in before if it.repair == drift.RECONCILE]
     if check_mode:
         return found, [step.planned for step in reconcile.steps(found)], mended
-    evidence = left_behind(found)
-    done = reconcile.act(engine, home, found, reconcile.steps(found), params["drain_timeout"])
-    unfinished = interrupted if interrupted and not history.tells_of(interrupted.run_id) else None
-    if done or unfinished:
-        fields = {"run": params["run"], "actor": params["owner"], "reconciled": done, "evidence": evidence}
-        if unfinished:
-            fields["interrupted"] = {
-                "run": unfinished.run_id,
-                "owner": unfinished.owner,
-                "host": unfinished.host,
-                "started": ledger.format_time(unfinished.started),
-            }
-        ledger.append(str(home / environment.LEDGER), "aborted", fields)
+    todo = reconcile.steps(found)
+    unfinished = interrupted_runs(interrupted, history)
+    if todo or unfinished:
+        # Before anything is undone: were this run killed meanwhile, the next one would find nothing to tell of.
+        fields = {"run": params["run"], "actor": params["owner"], "evidence": left_behind(found), **unfinished}
+        planned = [step.planned for step in todo]
+        ledger.append(str(home / environment.LEDGER), "aborted", {**fields, "reconciled": planned})
+    done = reconcile.act(engine, home, found, todo, params["drain_timeout"])
+    if todo:
         found = environment.find(engine, params, home, history)
     spare = reconcile.expired(found, params["warm_standby"], now)
     if spare:
@@ -211,6 +207,18 @@ def found_and_reconciled(
         done.append(f"stopped {spare['name']}, whose time as standby is over")
         found = environment.find(engine, params, home, history)
     return found, done, mended
+
+
+def interrupted_runs(found: lock.Lock | None, history: History) -> dict[str, Any]:
+    """The runs of a lock that was taken over whose end no entry tells of, as a field of one that does."""
+    if not found:
+        return {}
+    earlier = [run_before for run_before in found.after if not history.tells_of(run_before)]
+    if not earlier and history.tells_of(found.run_id):
+        return {}
+    started = ledger.format_time(found.started)
+    told = {"run": found.run_id, "owner": found.owner, "host": found.host, "started": started, "after": earlier}
+    return {"interrupted": told}
 
 
 def left_behind(found: reconcile.Found) -> dict[str, Any]:

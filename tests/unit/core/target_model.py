@@ -49,6 +49,7 @@ class Target:
         self.now = datetime(2026, 1, 2, tzinfo=UTC)
         self.made = self.runs = self.sessions = 0
         self.dead_runs: dict[str, str] = {}
+        self.died_locked: dict[str, set[str]] = {env: set() for env in ENVIRONMENTS}
         self.arguments: dict[str, Any] = {}
         self._histories: dict[str, History] = {}
         self.begin_run("")
@@ -200,8 +201,18 @@ class Target:
                     assert reached, f"{when}nothing gets the traffic of {env}"
                     assert all(reached), f"{when}some traffic of {env} reaches nothing"
 
+    def died(self, env: str, run: str) -> None:
+        """A run has been killed; the ledger has to tell of it once it had the lock."""
+        self.dead_runs[env] = run
+        held = environment.lock_left(self.home(env))
+        if held and held.run_id == run:
+            self.died_locked[env].add(run)
+
     def settled(self, env: str) -> None:
         """Nothing is left to reconcile, only what the ledger tells of is there, and the live release serves."""
+        for run in self.died_locked[env]:
+            assert self.history(env).tells_of(run), f"nobody knows how {run} ended"
+        self.died_locked[env].clear()
         found = self.found(env)
         assert [step.told for step in reconcile.steps(found)] == [], "one run does not reconcile"
         live, canary = reconcile.live_container(found.ours, found.live), reconcile.paused_container(found)

@@ -374,3 +374,9 @@ def test_a_canary_waits_until_somebody_decides() -> None:
         assert (waiting.paused() or {})["version"] == "1.0.2"
     for decision in (given_up, deployed(2), failed(2)):
         assert history(deployed(1), paused, decision).paused() is None
+
+
+def test_what_a_run_has_put_back_for_another_does_not_tell_how_it_ended_itself() -> None:
+    interrupted = {"run": "run-2", "after": ["run-1"]}
+    past = history({"event": "aborted", "run": "run-3", "reconciled": [], "interrupted": interrupted})
+    assert [past.tells_of(f"run-{number}") for number in (1, 2, 3)] == [True, True, False]

@@ -193,6 +193,15 @@ def test_a_writer_that_dies_leaves_all_or_nothing(directory: str, call: int) -> 
     assert snapshot.read(directory, HASH) == EXAMPLE
 
 
+def test_pruning_takes_what_a_dead_writer_has_left(directory: str) -> None:
+    write(directory, EXAMPLE)
+    for name in (".new", ".removing"):
+        Path(directory, "configs", name, "files").mkdir(parents=True)
+        Path(directory, "configs", name, "files", "password").write_text("hunter2")
+    assert snapshot.prune(directory, {HASH}) == []
+    assert names(directory, "configs") == [HASH]
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/etc/passwd", "../x", "nul\0", 7])
 def test_secret_file_names_stay_in_their_directory(directory: str, name: Any) -> None:
     with pytest.raises(ValueError, match="the secret file name"):

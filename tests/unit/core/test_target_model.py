@@ -33,7 +33,7 @@ def finish(run: Run, left: int | None = None) -> str:
     try:
         outcome: str = run.play()
     except Killed:
-        target.dead_runs[env] = run.id
+        target.died(env, run.id)
         return "killed"
     if outcome != "refused":
         target.dead_runs.pop(env, None)
@@ -168,7 +168,7 @@ def killed_while_taking(run: Run, left: int) -> bool:
     try:
         run.take_or_refuse()
     except Killed:
-        run.target.dead_runs[run.env] = run.id
+        run.target.died(run.env, run.id)
         return True
     return False
 
