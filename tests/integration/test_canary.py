@@ -57,6 +57,25 @@ def test_a_canary_that_a_person_promotes_is_live(waiting: Application) -> None:
     assert (entry["event"], entry["version"], entry["replaced"]["version"]) == ("deployed", "1.0.2", "1.0.1")
 
 
+def test_a_canary_can_wait_in_the_container_of_the_standby(serving: Application) -> None:
+    """The time of a standby does not end it, and once somebody has changed it, its promotion makes another one."""
+    serving.ship("staging", 1)
+    serving.ship("staging", 2)
+    before = serving.containers("staging")
+    (standby,) = [key for key, it in before.items() if it["Config"]["Labels"]["io.slipway.version"] == "1.0.1"]
+    paused = serving.run("deploy", **CANARY, version="1.0.1", canary="pause")
+    assert paused.code == 0, paused.output
+    assert asked(serving, **{"X-Canary": "always"}) == "1.0.1"
+    policy = serving.containers("staging")[standby]["HostConfig"]["RestartPolicy"]["Name"]
+    assert policy == "unless-stopped", "it ends with the time of a standby"
+    serving.target.docker("update", "--pids-limit", "99", standby)
+    promoted = serving.run("deploy", **CANARY, canary="promote")
+    assert promoted.code == 0, promoted.output
+    assert asked(serving) == "1.0.1"
+    assert standby not in serving.containers("staging")
+    assert serving.run("status").code == 0
+
+
 def test_a_canary_that_waits_can_have_a_share(serving: Application) -> None:
     if serving.live("staging") != "1.0.1":
         assert serving.run("deploy", env="staging", version="1.0.1").code == 0
