@@ -277,7 +277,7 @@ def test_lock_is_one_runs_alone(promoted: Application) -> None:
     started = [promoted.start("deploy", env="staging", version="1.0.1") for _ in range(2)]
     ended = sorted((process.end() for process in started), key=lambda found: found.code)
     assert ended[0].code == 0, ended[0].output
-    expected = r"staging is being deployed already: the lock is held by \S+ on \S+ \(run [\d-]+\).*-e lock_wait=300"
+    expected = r"staging is being deployed already: the lock is held by \S+ on \S+ \(run [\da-f-]+\).*-e lock_wait=300"
     assert re.search(expected, ended[1].reason), ended[1].output
     assert promoted.events("staging")[recorded:] == ["deployed"]
     assert promoted.answer("staging")["version"] == "1.0.1"
