@@ -25,7 +25,7 @@ from tests.integration.target import Target
 from tests.integration.test_check_mode import checked
 
 OLD, NEW = "1.0.1", "1.0.2"
-PORT, REDIRECT_PORT, UNUSED_PORT = 8443, 8444, 8445
+PORT, REDIRECT_PORT, UNUSED_PORT, OTHER_REDIRECT_PORT = 8443, 8444, 8445, 8446
 PAUSE_SECONDS = 0.02
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
 
@@ -350,3 +350,77 @@ def test_a_check_shows_how_the_weights_move(old: Secured) -> None:
     free = {"blue": "green", "green": "blue"}[live]
     assert sorted(moved) == sorted([("-", live, "100"), ("+", live, "0"), ("-", free, "0"), ("+", free, "100")])
     assert old.version() == OLD
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Other settings of the proxy, and what a run that asks for them writes.
+
+    :param files: by path the content of each file.
+    """
+
+    variables: dict[str, Any]
+    serial_number: str
+    files: dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def asked(secured: Secured) -> Asked:
+    """Another certificate and another port that redirects, for which HAProxy has to reload."""
+    application = secured.application
+    certificate = secured.authority.issue(application.address)
+    variables = {"proxy_tls_certificate": certificate, "proxy_redirect_port": OTHER_REDIRECT_PORT}
+    deploy(secured, OLD, **variables)
+    paths = [f"{application.home('staging')}/proxy/{name}" for name in ("haproxy.cfg", "tls.pem")]
+    made = Asked(variables, secured.serial_number(), {path: application.target.read(path) for path in paths})
+    deploy(secured, OLD)
+    assert secured.serial_number() != made.serial_number
+    return made
+
+
+@pytest.fixture
+def unloaded(old: Secured, asked: Asked) -> Secured:
+    """A run that asked for them was killed after its files were in place, before HAProxy was told to reload."""
+    deploy(old, OLD)
+    for path, content in asked.files.items():
+        old.application.target.write(path, content)
+    assert old.serial_number() != asked.serial_number
+    return old
+
+
+def redirects(secured: Secured, port: int) -> bool:
+    """Whether plain HTTP is answered on a port."""
+    connection = http.client.HTTPConnection(secured.application.address, port, timeout=10)
+    try:
+        connection.request("GET", "/", headers={"Host": "example.com"})
+        return connection.getresponse().status == http.HTTPStatus.PERMANENT_REDIRECT
+    except ConnectionRefusedError:
+        return False
+    finally:
+        connection.close()
+
+
+def test_what_a_killed_run_has_not_let_haproxy_load_is_told(unloaded: Secured, asked: Asked) -> None:
+    run = unloaded.application.run("status")
+    assert run.reason.endswith("HAProxy has not loaded the configuration that is written for it.")
+    check = checked(unloaded.application, "deploy", env="staging", version=OLD, **asked.variables)
+    assert check.changed == len(["proxy"])
+    assert "the proxy's configuration has not been loaded yet" in check.output
+
+
+def test_what_a_killed_run_has_not_let_haproxy_load_is_loaded_by_the_next_one(unloaded: Secured, asked: Asked) -> None:
+    deploy(unloaded, OLD, **asked.variables)
+    assert unloaded.serial_number() == asked.serial_number
+    assert redirects(unloaded, OTHER_REDIRECT_PORT)
+    assert not redirects(unloaded, REDIRECT_PORT)
+    assert unloaded.application.run("deploy", env="staging", version=OLD, **asked.variables).changed == 0
+
+
+def test_what_a_killed_run_has_not_let_haproxy_load_need_not_be_asked_for_again(
+    unloaded: Secured, asked: Asked
+) -> None:
+    """Its port is still held by HAProxy alone, although another one is written."""
+    deploy(unloaded, NEW)
+    assert unloaded.serial_number() != asked.serial_number
+    assert redirects(unloaded, REDIRECT_PORT)
+    assert not redirects(unloaded, OTHER_REDIRECT_PORT)

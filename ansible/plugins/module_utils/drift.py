@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 from ansible_collections.slipway.core.plugins.module_utils import container, labels, reconcile, redact
 from ansible_collections.slipway.core.plugins.module_utils.snapshot import Configuration
 
-RECONCILE, REPLACE, RESTORE = "reconcile", "replace", "restore"
+RECONCILE, LOAD, REPLACE, RESTORE = "reconcile", "load", "replace", "restore"
 SECRET, OTHER, UNSET, SET = "(secret)", "(another value)", "(not set)", "(set)"
 
 
@@ -24,8 +24,8 @@ class Drift:
     :param current: how it is, for people.
     :param desired: how it should be, for people.
     :param told: the same as a clause, without a full stop.
-    :param repair: ``reconcile`` when the start of every run repairs it, ``replace`` when it takes a new container,
-        ``restore`` when it takes a person.
+    :param repair: ``reconcile`` when the start of every run repairs it, ``load`` when a deployment does without a new
+        container, ``replace`` when it takes one, ``restore`` when it takes a person.
     """
 
     what: str
@@ -116,6 +116,9 @@ def _of_proxy(found: reconcile.Found, says: str) -> Iterator[Drift]:
         current, desired = routes.addresses[slot], wanted.addresses[slot]
         told = f"the proxy sends requests for {slot} to {current}, and its container listens on {desired}"
         yield Drift(f"address of {slot}", current, desired, told, RECONCILE)
+    if not found.loaded:
+        told = "HAProxy has not loaded the configuration that is written for it"
+        yield Drift("configuration of the proxy", "not loaded", "loaded", told, LOAD)
 
 
 def of_container(seen: Seen) -> list[Drift]:

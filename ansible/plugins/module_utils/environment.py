@@ -73,6 +73,7 @@ def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -
         failed_runs=frozenset(history.failed_runs(params.get("keep_failed", 0))),
         next_slot=front.Front(home).next_slot(),
         foreign=foreign(engine.summaries(), params["app"], params["environment"], history.live()),
+        loaded=front.loaded(home, fronts),
     )
 
 
@@ -190,14 +191,16 @@ def port(
     :param mine: names of containers that may hold it, because they make way or are what shall hold it.
     """
     answer = {"number": number, "variable": variable}
+    allowed = {f"container {name}" for name in mine}
     for published in everything:
         if any(place.endswith(f":{number}") for place in published["ports"].values()):
-            name = published["name"]
-            return {**answer, "free": name in mine, "holder": f"container {name}"}
+            holder = f"container {published['name']}"
+            return {**answer, "free": holder in allowed, "holder": holder}
     if host.port_is_free(address, number):
         return {**answer, "free": True, "holder": ""}
     names = {it["id"]: it["name"] for it in everything}
-    return {**answer, "free": False, "holder": host.listener(number, names)}
+    holder = host.listener(number, names)
+    return {**answer, "free": holder in allowed, "holder": holder}
 
 
 def digests(engine: Engine, image: str) -> list[str]:

@@ -24,7 +24,9 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import FULL, 
 
 BYPASS_BYTES = 16
 START_SECONDS = 10.0
-# A server's line in the configuration that the role proxy renders, up to its share of the traffic.
+# In the configuration that the role proxy renders, the name of its settings.
+_SETTINGS = re.compile(r"^\s+description (\S+)$", re.MULTILINE)
+# A server's line, up to its share of the traffic.
 _PAGE = re.compile(r"^(\s+server switch \S+)( disabled)?$", re.MULTILINE)
 _SHARE = re.compile(r"^(\s+server (\w+) \S+ weight )(\d+)$", re.MULTILINE)
 
@@ -50,6 +52,11 @@ class Front:
     def config(self) -> str:
         """What is written for HAProxy's next start; empty before the first one."""
         return _text(self.config_path)
+
+    def settings(self) -> str:
+        """Which settings are written, as HAProxy tells which it runs with; empty for none that are named."""
+        named = _SETTINGS.search(self.config())
+        return named[1] if named else ""
 
     def diff(self, after: str) -> dict[str, str]:
         """How HAProxy's configuration changes, for --diff."""
@@ -151,6 +158,15 @@ def routes(home: Path, fronts: list[dict[str, Any]]) -> Routes | None:
         return None
     wait_until(lambda: _answers(running[0]), START_SECONDS)
     return running[0].routes()
+
+
+def loaded(home: Path, fronts: list[dict[str, Any]]) -> bool:
+    """Whether the newest proxy that runs has loaded the settings that are written; one that does not run has yet to.
+
+    :raises ProxyError: it does not answer.
+    """
+    running = proxies(home, fronts)
+    return not running or running[0].settings() == Front(home).settings()
 
 
 def _answers(proxy: Proxy) -> bool:

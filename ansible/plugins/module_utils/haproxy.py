@@ -104,11 +104,18 @@ class Proxy:
 
     def pid(self) -> int:
         """The process id of the worker that answers, as HAProxy sees it."""
-        for line in self.ask("show info").splitlines():
-            name, _, value = line.partition(": ")
-            if name == "Pid":
-                return int(value)
-        raise ProxyError("HAProxy does not tell its process id")
+        told = self._info()
+        if "Pid" not in told:
+            raise ProxyError("HAProxy does not tell its process id")
+        return int(told["Pid"])
+
+    def settings(self) -> str:
+        """Which settings it runs with: the ``description`` that it has read; empty for none that are named."""
+        return self._info().get("description", "")
+
+    def _info(self) -> dict[str, str]:
+        pairs = (line.partition(": ") for line in self.ask("show info").splitlines())
+        return {name: value.strip() for name, _, value in pairs}
 
     def routes(self) -> Routes:
         """Where requests go now."""

@@ -41,6 +41,7 @@ class Found:
     :param next_slot: the slot that gets the traffic when the proxy starts again; None when nothing is written for that.
     :param failed_runs: the failed attempts whose containers are kept, stopped, to be looked at.
     :param foreign: by name the image of each container that is none of ours and has a name that one of ours could have.
+    :param loaded: whether the newest proxy that runs has loaded the settings that are written for it.
     """
 
     ours: Sequence[Described]
@@ -52,6 +53,7 @@ class Found:
     next_slot: str | None = None
     failed_runs: frozenset[str] = frozenset()
     foreign: Mapping[str, str] = field(default_factory=dict)
+    loaded: bool = True
 
 
 @dataclass(frozen=True)

@@ -124,11 +124,12 @@ def _port(container: dict[str, Any]) -> int:
 
 
 def proxy(found: reconcile.Found, home: Path) -> dict[str, Any]:
-    """The proxy as it is: its containers, and what is written for its next start."""
+    """The proxy as it is: its containers, what is written for its next start, and whether it runs with that already."""
     files = front.Front(home)
     return {
         "fronts": [{name: it[name] for name in ("name", "proxy", "running")} for it in found.fronts],
         "config": files.config(),
+        "loaded": found.loaded,
         "bypass": files.bypass(),
         "maintenance": bool(found.routes and found.routes.maintenance),
     }
@@ -139,7 +140,8 @@ def ports(
 ) -> list[dict[str, Any]]:
     """Each port that this deployment needs, with whether it can have it and who holds it otherwise.
 
-    A port is free for us as well while a container of this environment, or its proxy, listens on it.
+    A port is free for us as well while a container of this environment, or its proxy, listens on it. The proxy listens
+    on those of its configuration, unless it has not loaded that.
     """
     everything = [labels.describe(details) for details in engine.containers()]
     mine = {container["name"] for container in found.ours}
@@ -148,12 +150,13 @@ def ports(
         environment.refuse_foreign_address(address)
         return [environment.port(everything, address, number, mine, "deploy_port")]
     environment.refuse_foreign_address(params["bind"])
-    proxied = front.Front(home).ports() if any(it["running"] for it in found.fronts) else set()
+    opened = front.Front(home).ports() if found.loaded and any(it["running"] for it in found.fronts) else set()
     free = _free_slot(found, home)
+    public_holders = mine | {it["name"] for it in found.fronts}
     needed = [
-        environment.port(everything, params["bind"], number, mine, "deploy_port, proxy_redirect_port")
+        environment.port(everything, params["bind"], number, public_holders, "deploy_port, proxy_redirect_port")
         for number in params["ports"]
-        if number not in proxied
+        if number not in opened
     ]
     slot_port = params["slot_ports"][free]
     return [*needed, environment.port(everything, "127.0.0.1", slot_port, mine, f"proxy_{free}_port")]

@@ -104,8 +104,8 @@ drift:
       type: str
     repair:
       description: >-
-        V(reconcile) when every run repairs it at its start, V(replace) when a deployment of the same version does, and
-        V(restore) when a person has to.
+        V(reconcile) when every run repairs it at its start, V(load) when any deployment does, V(replace) when one of
+        the same version does, and V(restore) when a person has to.
       type: str
 lock:
   description: Whose lock is there, RV(lock.explanation), and whether its lease lasts, RV(lock.held); or null.

@@ -187,7 +187,7 @@ slots:
   returned: success
   type: dict
 proxy:
-  description: The proxy's containers, configuration and certificate's fingerprint.
+  description: The proxy's containers, its configuration, and whether HAProxy has loaded that.
   returned: success
   type: dict
 paused:

@@ -104,7 +104,7 @@ def apply(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
     if mine["running"] and staged:
         try:
             reload_config(engine, mine["name"], Proxy(files.socket(mine["proxy"])))
-        except ProxyError:
+        except (EngineError, ProxyError):
             files.write_config(previous)
             raise
         done.append("HAProxy reloaded")

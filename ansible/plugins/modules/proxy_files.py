@@ -9,6 +9,7 @@ short_description: Write what an environment's HAProxy reads at its next start o
 description:
   - Makes the proxy's folder, writes the certificate, and puts a changed configuration beside the one in use, as
     V(haproxy.cfg.new), so that it can be checked before M(slipway.core.proxy_apply) lets HAProxy use it.
+  - One that is in use and that HAProxy has not loaded is put there once more.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment: slipway.core.environment
@@ -21,6 +22,10 @@ options:
     description: Certificate chain and private key in PEM. Empty for none.
     type: str
     default: ""
+  loaded:
+    description: Whether HAProxy has loaded the configuration in use.
+    type: bool
+    default: true
   run:
     description: The run that changes something, which has to hold the environment's lock. Not needed in check mode.
     type: str
@@ -56,6 +61,7 @@ def main() -> None:
             **environment.OPTIONS,
             "config": {"type": "str", "required": True},
             "certificate": {"type": "str", "default": "", "no_log": True},
+            "loaded": {"type": "bool", "default": True},
             "run": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
@@ -65,7 +71,8 @@ def main() -> None:
     files = front.Front(home)
     diff = files.diff(params["config"])
     try:
-        changed = diff["before"] != diff["after"]
+        differs = diff["before"] != diff["after"]
+        changed = differs or not params["loaded"]
         if not module.check_mode:
             with Tenure(home, params["run"]):
                 files.prepare(params["certificate"])
@@ -76,7 +83,8 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"The proxy's files cannot be written to {files.folder}: {error.strerror or error}.")
         return
-    story = "the proxy's configuration changes" if changed else "the proxy's configuration is as it should be"
+    done = "changes" if differs else "has not been loaded yet" if changed else "is as it should be"
+    story = f"the proxy's configuration {done}"
     module.exit_json(changed=changed, diff=diff, story=story)
 
 

@@ -193,6 +193,9 @@ class Proxy:
     def pid(self) -> int:
         return int(self._state()["pid"])
 
+    def settings(self) -> str:
+        return str(self._state()["settings"])
+
     def routes(self) -> Routes:
         return self._state()["routes"]
 

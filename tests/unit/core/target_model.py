@@ -114,9 +114,10 @@ class Target:
     def begin(self, container: dict[str, Any]) -> None:
         """HAProxy reads its configuration, at a start or a reload."""
         key = self._key(container)
-        slot = front.Front(self.directory / key[0]).next_slot()
+        files = front.Front(self.directory / key[0])
+        routes = Routes(all_to(files.next_slot() or ""))
         self.made += 1
-        self.proxies[key] = {"pid": self.made, "routes": Routes(all_to(slot or ""))}
+        self.proxies[key] = {"pid": self.made, "routes": routes, "settings": files.settings()}
 
     def end(self, container: dict[str, Any]) -> None:
         """A container's process has ended."""
@@ -175,6 +176,11 @@ class Target:
             routes = after_start if restarted else self.proxies[self._key(proxy)]["routes"]
             slots |= {slot for slot, weight in routes.weights.items() if weight} | ({routes.asked} - {""})
         return [next((it for it in ours if it["slot"] == slot), None) for slot in sorted(slots)]
+
+    def loaded(self, env: str) -> list[str]:
+        """With which settings the proxies run that get connections."""
+        running = [it for it in self.fronts(env) if it["State"]["Running"] and it["accepts"]]
+        return [self.proxies[self._key(it)]["settings"] for it in running]
 
     def live_stays(self, container: dict[str, Any]) -> None:
         """Only the cut-over of recreate, and the move from it, stop the live container, for one that is proven."""

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from ansible_collections.slipway.core.plugins.action.plan import ActionModule as Plan
-from ansible_collections.slipway.core.plugins.module_utils import labels
+from ansible_collections.slipway.core.plugins.module_utils import drift, labels
 from ansible_collections.slipway.core.plugins.modules import (
     canary_pause,
     canary_step,
@@ -133,7 +133,8 @@ class Run:
             gone=self.target.dead_runs.get(self.env, ""),
         )
         self.target.stopped.clear()
-        assert self.open["drift"] == [], "what a run has made is not what it should have"
+        left = [it for it in self.open["drift"] if it["repair"] != drift.LOAD]
+        assert left == [], "what a run has made is not what it should have"
         return self.open
 
     def take_or_refuse(self) -> bool:
@@ -186,24 +187,23 @@ class Run:
 
     def ship(self) -> None:
         self.decide()
-        if self.unchanged:
-            return
-        self.phase = "preflight"
         fronts = self.open["proxy"]["fronts"]
-        if self.trouble == "preflight" or (not self.proxied and any(it["running"] for it in fronts)):
-            raise TaskFailed(msg="the target lacks something")
+        if not self.unchanged:
+            self.phase = "preflight"
+            if self.trouble == "preflight" or (not self.proxied and any(it["running"] for it in fronts)):
+                raise TaskFailed(msg="the target lacks something")
         self.phase = "replace"
         live = self.open["slots"]["live"]
         self.held = bool(self.open["serving"] and self.open["serving"]["slot"] == labels.PUBLIC)
         self.serving = self.open["serving"]["name"] if self.open["serving"] else ""
+        self.free = self.open["slots"]["free"]
+        if self.proxied:
+            self.bring_proxy(self._proxy_config(self.free if self.held else live))
+        if self.unchanged:
+            return
         if not self.proxied:
             self.recreate()
             return
-        self.free = self.open["slots"]["free"]
-        wanted = self._proxy_config(self.free if self.held else live)
-        names = [it["proxy"] for it in fronts]
-        if self.open["proxy"]["config"] != wanted or names != [self.front] or not fronts[0]["running"]:
-            self.apply_proxy(wanted)
         self.name = f"{APP}-{self.env}-{self.free}"
         self.replaced = True
         if not self.warm:
@@ -220,13 +220,24 @@ class Run:
         """The lines of the role's template that the modules read."""
         port = PORTS[self.env]
         ports = {"blue": port + 10000, "green": port + 20000, **self.open["slots"]["ports"]}
-        lines = [f"# {self.setting}", f"    bind 127.0.0.1:{port}"]
+        lines = [f"    description {self.setting}", f"    bind 127.0.0.1:{port}"]
         lines += [f"    server {it} 127.0.0.1:{at} weight {100 if it == slot else 0}" for it, at in ports.items()]
         return "\n".join([*lines, "    server switch 127.0.0.1:1 disabled", ""])
 
+    def bring_proxy(self, config: str) -> None:
+        """The phase Front."""
+        proxy = self.open["proxy"]
+        names = [it["proxy"] for it in proxy["fronts"]]
+        differs = proxy["config"] != config or not proxy["loaded"]
+        if differs or names != [self.front] or not proxy["fronts"][0]["running"]:
+            self.apply_proxy(config)
+        if not self.held:
+            loaded = self.target.loaded(self.env)
+            assert loaded == [self.setting], f"HAProxy runs with the settings {loaded}, and not with {self.setting}"
+
     def apply_proxy(self, config: str) -> None:
         """The role ``proxy``."""
-        self._here(proxy_files, config=config)
+        self._here(proxy_files, config=config, loaded=self.open["proxy"]["loaded"])
         if self.front not in [it["proxy"] for it in self.open["proxy"]["fronts"]]:
             own = {"app": APP, "environment": self.env, "slot": labels.FRONT, "proxy": self.front}
             made = {labels.PREFIX + name: value for name, value in own.items()}

@@ -273,6 +273,11 @@ def test_traffic_that_goes_elsewhere_is_repaired_by_every_run(changes: dict[str,
     assert told.repair == drift.RECONCILE
 
 
+def test_a_configuration_that_haproxy_has_not_loaded_is_loaded_by_a_deployment() -> None:
+    (told,) = environment_of(BLUE, loaded=False)
+    assert (told.what, told.current, told.repair) == ("configuration of the proxy", "not loaded", drift.LOAD)
+
+
 def test_a_container_that_was_stopped_is_started_by_every_run() -> None:
     (told,) = environment_of({**BLUE, "running": False, "status": "exited", "ports": {}})
     assert (told.current, told.desired, told.repair) == ("exited", "running", drift.RECONCILE)

@@ -1,11 +1,21 @@
 """What is written for an environment's proxy to start with."""
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from ansible_collections.slipway.core.plugins.module_utils import environment, host
+from ansible_collections.slipway.core.plugins.module_utils import front as fronts
 from ansible_collections.slipway.core.plugins.module_utils.front import Front
 
+RUNNING = {"name": "proxy", "proxy": "1a2b3c4d", "running": True}
 CONFIG = """
+global
+    description 0123456789abcdef
+
 frontend public
     bind 0.0.0.0:8081
 
@@ -50,6 +60,56 @@ def test_without_a_configuration_there_is_nothing_to_change(tmp_path: Path) -> N
 
 def test_the_ports_that_are_opened(front: Front) -> None:
     assert front.ports() == {8081}
+
+
+@contextmanager
+def haproxy(front: Front, settings: str) -> Iterator[None]:
+    """One that tells it runs with these settings, once."""
+    lines = ["Name: HAProxy", "Pid: 8", *([f"description: {settings}"] if settings else []), "", ""]
+
+    def answer() -> None:
+        connection = server.accept()[0]
+        with closing(connection):
+            connection.recv(100)
+            connection.sendall("\n".join(lines).encode())
+
+    with closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(front.socket(RUNNING["proxy"]))
+        server.listen()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("runs_with", "written", "loaded"),
+    [
+        ("0123456789abcdef", CONFIG, True),
+        ("0123456789abcdef", CONFIG.replace("weight 100", "weight 0"), True),
+        ("fedcba9876543210", CONFIG, False),
+        # As an earlier version of the role has left it.
+        ("", CONFIG, False),
+        ("", CONFIG.replace("description", "node"), True),
+    ],
+)
+def test_a_proxy_has_loaded_what_is_written_when_it_runs_with_these_settings(
+    front: Front, runs_with: str, written: str, loaded: bool
+) -> None:
+    front.write_config(written)
+    with haproxy(front, runs_with):
+        assert fronts.loaded(front.folder.parent, [RUNNING]) is loaded
+
+
+def test_a_proxy_that_does_not_run_loads_what_is_written_when_it_starts(front: Front) -> None:
+    assert fronts.loaded(front.folder.parent, [{**RUNNING, "running": False}])
+
+
+def test_a_port_on_which_our_proxy_listens_is_free_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "port_is_free", lambda *_: False)
+    monkeypatch.setattr(host, "listener", lambda *_: "container proxy")
+    for mine, free in ((("live", "proxy"), True), (("live",), False)):
+        assert environment.port([], "127.0.0.1", 8081, mine, "deploy_port")["free"] is free
 
 
 def test_a_certificate_stays_as_long_as_the_proxy_would_start_with_it(front: Front) -> None:

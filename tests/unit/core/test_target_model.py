@@ -91,6 +91,8 @@ SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     "blue_green that fails": ((*SECOND, push("1.0.3")), {"trouble": "cut_over"}),
     "blue_green undone": ((*FIRST, push("1.0.2")), {"other_host": True, "warm_standby": 0}),
     "blue_green undone while its standby is warm": ((*FIRST, push("1.0.2")), {"other_host": True}),
+    "another setting of the proxy": ((*FIRST, push("1.0.2")), {"setting": "2"}),
+    "another setting of the proxy alone": (FIRST, {"setting": "2"}),
     "another proxy": ((*FIRST, push("1.0.2")), {"front": "two"}),
     "canary": ((*SECOND, push("1.0.3")), {"strategy": "canary"}),
     "canary that is bad": ((*SECOND, push("1.0.3")), {"strategy": "canary", "trouble": "canary"}),
