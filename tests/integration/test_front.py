@@ -364,6 +364,12 @@ class Asked:
     files: dict[str, bytes]
 
 
+def certificates(secured: Secured) -> list[str]:
+    """The certificates on the VM."""
+    folder = f"{secured.application.home('staging')}/proxy"
+    return secured.application.target.run("find", folder, "-name", "tls*").split()
+
+
 @pytest.fixture(scope="module")
 def asked(secured: Secured) -> Asked:
     """Another certificate and another port that redirects, for which HAProxy has to reload."""
@@ -371,7 +377,7 @@ def asked(secured: Secured) -> Asked:
     certificate = secured.authority.issue(application.address)
     variables = {"proxy_tls_certificate": certificate, "proxy_redirect_port": OTHER_REDIRECT_PORT}
     deploy(secured, OLD, **variables)
-    paths = [f"{application.home('staging')}/proxy/{name}" for name in ("haproxy.cfg", "tls.pem")]
+    paths = [f"{application.home('staging')}/proxy/haproxy.cfg", *certificates(secured)]
     made = Asked(variables, secured.serial_number(), {path: application.target.read(path) for path in paths})
     deploy(secured, OLD)
     assert secured.serial_number() != made.serial_number
@@ -422,5 +428,6 @@ def test_what_a_killed_run_has_not_let_haproxy_load_need_not_be_asked_for_again(
     """Its port is still held by HAProxy alone, although another one is written."""
     deploy(unloaded, NEW)
     assert unloaded.serial_number() != asked.serial_number
+    assert len(certificates(unloaded)) == 1
     assert redirects(unloaded, REDIRECT_PORT)
     assert not redirects(unloaded, OTHER_REDIRECT_PORT)

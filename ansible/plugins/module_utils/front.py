@@ -5,7 +5,7 @@ Below the directory of an environment::
     proxy/haproxy.cfg        what HAProxy reads at start and at a reload
     proxy/haproxy.cfg.new    what it shall read, until it has been checked
     proxy/bypass             the word that health checks bring to pass the maintenance page, mode 0600
-    proxy/tls.pem            certificate chain and key, mode 0600, where the public port speaks TLS
+    proxy/tls-<hash>.pem     certificate chain and key, mode 0600, where the public port speaks TLS
     proxy/run/<id>.sock      the admin socket of each proxy container
 """
 
@@ -26,6 +26,7 @@ BYPASS_BYTES = 16
 START_SECONDS = 10.0
 # In the configuration that the role proxy renders, the name of its settings.
 _SETTINGS = re.compile(r"^\s+description (\S+)$", re.MULTILINE)
+_CERTIFICATE = re.compile(r" crt /etc/slipway/(tls-\w+\.pem)")
 # A server's line, up to its share of the traffic.
 _PAGE = re.compile(r"^(\s+server switch \S+)( disabled)?$", re.MULTILINE)
 _SHARE = re.compile(r"^(\s+server (\w+) \S+ weight )(\d+)$", re.MULTILINE)
@@ -43,7 +44,6 @@ class Front:
         self.config_path = self.folder / "haproxy.cfg"
         self.staged_path = self.folder / "haproxy.cfg.new"
         self.bypass_path = self.folder / "bypass"
-        self.certificate_path = self.folder / "tls.pem"
 
     def socket(self, identity: str) -> str:
         """The admin socket of the proxy container with this identity."""
@@ -111,21 +111,24 @@ class Front:
         else:
             self.staged_path.unlink(missing_ok=True)
 
-    def forget_certificate(self) -> None:
-        """Remove the certificate and its key once HAProxy's next start does not need them any more."""
-        if self.certificate_path.name not in self.config():
-            self.certificate_path.unlink(missing_ok=True)
+    def forget_certificates(self) -> None:
+        """Remove certificates, with their keys, that HAProxy's next start does not need."""
+        for path in self.folder.glob("tls*"):
+            if path.name not in _CERTIFICATE.findall(self.config()):
+                path.unlink()
 
-    def prepare(self, certificate: str) -> None:
-        """Make the folder, the word and the certificate.
+    def prepare(self, certificate: str, config: str) -> None:
+        """Make the folder, the word, and the certificate under the name by which a configuration asks for it.
 
-        The configuration names the certificate's hash, so that another certificate is another configuration.
+        The name is the certificate's hash, so that another certificate is another configuration, and until that is in
+        use HAProxy starts with the one before.
         """
         self.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.bypass():
             ledger.write_durably(str(self.bypass_path), secrets.token_hex(BYPASS_BYTES).encode("ascii") + b"\n")
-        if certificate and certificate != _text(self.certificate_path):
-            ledger.write_durably(str(self.certificate_path), certificate.encode("utf-8"))
+        for path in map(self.folder.joinpath, _CERTIFICATE.findall(config)):
+            if certificate != _text(path):
+                ledger.write_durably(str(path), certificate.encode("utf-8"))
 
 
 def _text(path: Path) -> str:

@@ -111,7 +111,7 @@ def apply(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
     elif not mine["running"] and params["start"]:
         front.start(engine, home, mine["name"], mine["proxy"])
         done.append(f"{mine['name']} started")
-    files.forget_certificate()
+    files.forget_certificates()
     if params["start"]:
         done += [retire(engine, it) for it in fronts if it is not mine]
     return done

@@ -75,7 +75,7 @@ def main() -> None:
         changed = differs or not params["loaded"]
         if not module.check_mode:
             with Tenure(home, params["run"]):
-                files.prepare(params["certificate"])
+                files.prepare(params["certificate"], params["config"])
                 files.stage(params["config"] if changed else "")
     except lock.LockLost as lost:
         module.fail_json(msg=f"The proxy's files were not written, because {lost}.")

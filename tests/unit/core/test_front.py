@@ -34,7 +34,7 @@ backend maintenance
 @pytest.fixture
 def front(tmp_path: Path) -> Front:
     made = Front(tmp_path)
-    made.prepare("")
+    made.prepare("", CONFIG)
     made.write_config(CONFIG)
     return made
 
@@ -112,16 +112,32 @@ def test_a_port_on_which_our_proxy_listens_is_free_for_us(monkeypatch: pytest.Mo
         assert environment.port([], "127.0.0.1", 8081, mine, "deploy_port")["free"] is free
 
 
+def secured(name: str) -> str:
+    return CONFIG.replace(":8081\n", f":8081 ssl crt /etc/slipway/tls-{name}.pem alpn h2\n")
+
+
+def certificates(front: Front) -> dict[str, str]:
+    return {path.name: path.read_text() for path in front.folder.glob("tls*")}
+
+
 def test_a_certificate_stays_as_long_as_the_proxy_would_start_with_it(front: Front) -> None:
-    secured = CONFIG.replace(":8081", ":8081 ssl crt /etc/slipway/tls.pem")
-    front.prepare("certificate and key")
-    front.write_config(secured)
-    front.prepare("")
-    front.forget_certificate()
-    assert front.certificate_path.read_text() == "certificate and key"
+    front.prepare("one, and its key", secured("1"))
+    front.write_config(secured("1"))
+    front.prepare("", CONFIG)
+    front.forget_certificates()
+    assert certificates(front) == {"tls-1.pem": "one, and its key"}
     front.write_config(CONFIG)
-    front.forget_certificate()
-    assert not front.certificate_path.exists()
+    front.forget_certificates()
+    assert certificates(front) == {}
+
+
+def test_a_configuration_in_use_keeps_its_certificate_while_another_one_is_prepared(front: Front) -> None:
+    front.prepare("one", secured("1"))
+    front.write_config(secured("1"))
+    front.prepare("two", secured("2"))
+    assert certificates(front) == {"tls-1.pem": "one", "tls-2.pem": "two"}
+    front.forget_certificates()
+    assert certificates(front) == {"tls-1.pem": "one"}
 
 
 def test_the_maintenance_page_is_shown_from_the_start_or_not(front: Front) -> None:
