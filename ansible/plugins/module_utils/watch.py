@@ -8,6 +8,7 @@ from typing import Any, Callable
 from urllib.error import HTTPError
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.slipway.core.plugins.module_utils.deadline import within
 from ansible_collections.slipway.core.plugins.module_utils.probe import SOURCES, Expectation, judge
 
 BYPASS_HEADER = "X-Slipway-Bypass"
@@ -48,7 +49,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def fetch(url: str, params: dict[str, Any]) -> dict[str, Any]:
     """One answer as :func:`probe.judge` takes it: ``status`` (-1 for none), ``content``, ``msg``, and headers.
 
-    :param params: host, timeout (seconds), bypass, validate_certs and ca_path of OPTIONS.
+    :param params: host, timeout (seconds, from connecting to the end of the answer), bypass, validate_certs and
+        ca_path of OPTIONS.
     """
     headers = {"Cache-Control": "no-cache"}
     if params["check"]["host"]:
@@ -56,7 +58,18 @@ def fetch(url: str, params: dict[str, Any]) -> dict[str, Any]:
     if params["bypass"]:
         headers[BYPASS_HEADER] = params["bypass"]
     try:
-        answer = open_url(
+        with within(params["timeout"]):
+            answer = _ask(url, headers, params)
+            content = answer.read(BODY_CHARACTERS).decode("utf-8", "replace")
+    except Exception as error:  # what urllib, ssl and the cookie jar raise has no common base
+        return {"status": -1, "content": "", "msg": str(error) or type(error).__name__}
+    told = {name.lower().replace("-", "_"): value for name, value in answer.headers.items()}
+    return {**told, "status": answer.code, "content": content, "msg": ""}
+
+
+def _ask(url: str, headers: dict[str, str], params: dict[str, Any]) -> Any:
+    try:
+        return open_url(
             url,
             headers=headers,
             timeout=params["timeout"],
@@ -66,37 +79,13 @@ def fetch(url: str, params: dict[str, Any]) -> dict[str, Any]:
             ca_path=params["ca_path"],
         )
     except HTTPError as error:
-        answer = error
-    except Exception as error:  # what urllib, ssl and the cookie jar raise has no common base
-        return {"status": -1, "content": "", "msg": str(error) or type(error).__name__}
-    try:
-        content = _body(answer, params["timeout"]).decode("utf-8", "replace")
-    except OSError as error:
-        return {"status": -1, "content": "", "msg": f"the answer broke off: {error}"}
-    told = {name.lower().replace("-", "_"): value for name, value in answer.headers.items()}
-    return {**told, "status": answer.code, "content": content, "msg": ""}
-
-
-def _body(answer: Any, seconds: float) -> bytes:
-    """The beginning of an answer. The time limit of its socket holds for each part, this one for all of them."""
-    ends = time.monotonic() + seconds
-    body = b""
-    while len(body) < BODY_CHARACTERS:
-        part = answer.read1(BODY_CHARACTERS - len(body))
-        if not part:
-            break
-        body += part
-        if time.monotonic() > ends:
-            raise TimeoutError(f"it was not finished within {seconds} s")
-    return body
+        return error
 
 
 def expected(params: dict[str, Any]) -> Expectation:
     """What a healthy answer looks like, from the options check and version."""
     check = params["check"]
-    return Expectation(
-        tuple(check["statuses"]), params["version"], check["version_source"], check["version_key"]
-    )
+    return Expectation(tuple(check["statuses"]), params["version"], check["version_source"], check["version_key"])
 
 
 def result(verdict: dict[str, Any], tolerate: bool) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""A server whose answers never end: it sends byte after byte, each before a time limit of the socket is over."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import threading
+from collections.abc import Iterator
+
+from ansible_collections.slipway.core.plugins.module_utils.deadline import within
+
+PAUSE_SECONDS = 0.05
+# Fails a test that waits on, which otherwise would wait for ever.
+PATIENCE_SECONDS = 10.0
+BEGINNINGS = {
+    "status line": b"",
+    "headers": b"HTTP/1.1 200 OK\r\nX-Slow: ",
+    "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+}
+
+
+@contextlib.contextmanager
+def dripping(server: socket.socket, beginning: bytes) -> Iterator[None]:
+    """Answer every connection to a listening socket with ``beginning`` at once, and then byte by byte."""
+    ended = threading.Event()
+
+    def answer(client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client:
+            client.sendall(beginning)
+            while not ended.wait(PAUSE_SECONDS):
+                client.sendall(b"x")
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            for _ in itertools.count():
+                threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
+
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
+    try:
+        with within(PATIENCE_SECONDS):
+            yield
+    finally:
+        ended.set()
+        server.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+        server.close()
