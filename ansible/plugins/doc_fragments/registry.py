@@ -25,7 +25,7 @@ options:
     type: path
     default: ""
   timeout:
-    description: Seconds that connecting to the registry, and each wait for its answer, may take.
+    description: Seconds that one answer of the registry may take, from connecting to its end.
     type: float
     default: 10.0
 requirements:

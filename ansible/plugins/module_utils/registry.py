@@ -14,10 +14,12 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Iterator, cast
 
+from ansible_collections.slipway.core.plugins.module_utils.deadline import Expired
 from ansible_collections.slipway.core.plugins.module_utils.version import Version, versions_in
 
 try:
     import requests
+    from ansible_collections.slipway.core.plugins.module_utils.registry_session import Session
     from dxf import DXF
     from dxf.exceptions import DXFError, DXFUnauthorizedError
 except ImportError as error:
@@ -118,7 +120,7 @@ class Registry:
 
     :param image: repository with the registry's host and without a tag.
     :param ca_file: certificate authority of the registry; empty for the system's.
-    :param timeout: seconds that connecting, and each wait for an answer, may take.
+    :param timeout: seconds that one answer may take, from connecting to its last byte.
     """
 
     def __init__(
@@ -140,6 +142,8 @@ class Registry:
             tlsverify=_authorities(ca_file),
             timeout=timeout,
         )
+        # It takes no session, and would make one for each request, whose time limit holds for each part of an answer.
+        self._dxf._sessions = [Session(timeout)]
 
     @classmethod
     def of(cls, params: dict[str, Any]) -> Registry:
@@ -207,8 +211,7 @@ class Registry:
         digest = "sha256:" + hashlib.sha256(response.content).hexdigest()
         if reference.startswith("sha256:") and reference != digest:
             raise RegistryDown(
-                f"{self._host} answers {digest} when asked for {reference}: its storage is damaged, ask who "
-                "runs it."
+                f"{self._host} answers {digest} when asked for {reference}: its storage is damaged, ask who runs it."
             )
         return digest, text
 
@@ -230,9 +233,9 @@ class Registry:
             raise self._status(error.response.status_code, reference, action) from error
         except requests.exceptions.SSLError as error:
             raise self._untrusted(str(error)) from error
-        except requests.exceptions.Timeout as error:
+        except (Expired, requests.exceptions.Timeout) as error:
             raise RegistryTimeout(
-                f"The registry {self._host} did not answer within {self._timeout:g} s: check that it is up "
+                f"The registry {self._host} did not answer in full within {self._timeout:g} s: check that it is up "
                 "and reachable from here, and run the same command again."
             ) from error
         except requests.exceptions.ConnectionError as error:
@@ -268,16 +271,14 @@ class Registry:
                 "and run the same command again."
             )
         return RegistryDown(
-            f"The registry {self._host} is broken (HTTP {status}): look at its log, and run the same command "
-            "again."
+            f"The registry {self._host} is broken (HTTP {status}): look at its log, and run the same command again."
         )
 
     def _not_found(self, reference: str) -> NotFound:
         newest = versions_in(self.tags())[:_NEWEST] if reference else []
         if not newest:
             return NotFound(
-                f"{self.image} has no {reference or 'tags'}, nor any release: make one with ansible-playbook "
-                "build.yml."
+                f"{self.image} has no {reference or 'tags'}, nor any release: make one with ansible-playbook build.yml."
             )
         return NotFound(
             f"{self.image} has no {reference}: its newest releases are {', '.join(map(str, newest))}; name "
@@ -327,8 +328,6 @@ def _reason(error: BaseException) -> str:
     ):
         if sign in text:
             return sign.lower()
-    if "Read timed out" in text:
-        return "it stopped in the middle of an answer"
     if "NameResolutionError" in text or "getaddrinfo" in text:
         return "its name is not known"
     return "the connection broke"

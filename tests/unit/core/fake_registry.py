@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from dripping_server import PAUSE_SECONDS
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -62,13 +63,17 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 
 class FakeRegistry:
-    """One repository. ``status`` answers everything with that status; ``hangs`` answers nothing at all."""
+    """One repository. ``status`` answers everything with that status; ``hangs`` answers nothing at all.
+
+    What has ``drips`` in its path is answered byte by byte, without an end.
+    """
 
     def __init__(self, certificate: Path, key: Path, tokens: bool = False) -> None:
         self.ca_file = str(certificate)
         self.tokens = tokens
         self.status = 0
         self.hangs = False
+        self.drips = ""
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.tags: dict[str, str] = {}
         self.blobs: dict[str, bytes] = {}
@@ -146,7 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fake.hangs:
             fake.closing.wait(30)
             return
-        if fake.status:
+        if fake.drips and fake.drips in parts.path:
+            self._drip()
+        elif fake.status:
             self._answer(fake.status, b"{}")
         elif parts.path == "/token":
             if self.headers.get("Authorization") == LOGIN:
@@ -158,6 +165,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, b"{}", WWW_Authenticate=realm if fake.tokens else 'Basic realm="fake"')
         else:
             self._serve(parts.path.removeprefix(f"/v2/{REPOSITORY}/"), parse_qs(parts.query))
+
+    def _drip(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        while not self.fake.closing.wait(PAUSE_SECONDS):
+            self.wfile.write(b"x")
 
     def _serve(self, path: str, query: dict[str, list[str]]) -> None:
         fake = self.fake

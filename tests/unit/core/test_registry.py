@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.core.plugins.module_utils import registry as registry_module
+from ansible_collections.slipway.core.plugins.module_utils.deadline import within
 from ansible_collections.slipway.core.plugins.module_utils.registry import (
     LoginRefused,
     NotFound,
@@ -22,6 +26,7 @@ from ansible_collections.slipway.core.plugins.module_utils.registry import (
 )
 from ansible_collections.slipway.core.plugins.module_utils.release import resolve
 from ansible_collections.slipway.core.plugins.module_utils.version import VersionError
+from dripping_server import BEGINNINGS, PATIENCE_SECONDS, dripping
 from fake_registry import INDEX, MANIFEST, PASSWORD, USERNAME, FakeRegistry, make_certificate
 
 COMMIT = "a" * 40
@@ -164,8 +169,34 @@ def test_a_registry_that_wants_a_login_says_what_to_set(fake: FakeRegistry) -> N
 
 def test_a_registry_that_hangs_is_given_up_at_the_deadline(fake: FakeRegistry) -> None:
     fake.hangs = True
-    with pytest.raises(RegistryTimeout, match=r"did not answer within 0\.2 s") as caught:
+    with pytest.raises(RegistryTimeout, match=r"did not answer in full within 0\.2 s") as caught:
         client(fake, timeout=0.2).tags()
+    assert_one_sentence(caught.value)
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_an_answer_that_drips_in_is_given_up_at_the_deadline(certificate: tuple[Path, Path], beginning: bytes) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+    with dripping(server, beginning), given_up():
+        Registry(f"127.0.0.1:{server.getsockname()[1]}/myapp", ca_file=str(certificate[0]), timeout=0.5).tags()
+
+
+def test_a_configuration_that_drips_in_is_given_up_at_the_deadline(fake: FakeRegistry) -> None:
+    """It is what python-dxf reads as a stream."""
+    fake.add_image("1.0.42", version="1.0.42")
+    fake.drips = "/blobs/"
+    with within(PATIENCE_SECONDS), given_up():
+        client(fake, timeout=0.5).describe("1.0.42")
+
+
+@contextlib.contextmanager
+def given_up() -> Iterator[None]:
+    began = time.monotonic()
+    with pytest.raises(RegistryTimeout, match=r"did not answer in full within 0\.5 s") as caught:
+        yield
+    assert time.monotonic() - began < 2
     assert_one_sentence(caught.value)
 
 
