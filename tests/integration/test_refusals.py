@@ -7,6 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -281,3 +282,26 @@ def test_lock_is_one_runs_alone(promoted: Application) -> None:
     assert re.search(expected, ended[1].reason), ended[1].output
     assert promoted.events("staging")[recorded:] == ["deployed"]
     assert promoted.answer("staging")["version"] == "1.0.1"
+
+
+def test_waiting_for_the_lock_does_not_count_as_work(promoted: Application, target: Target) -> None:
+    """A step may take less long than it waits here."""
+    path = f"{promoted.home('staging')}/lock.json"
+    ends = time.time() + 20
+    held = {"owner": "bob", "host": "elsewhere", "run_id": "another", "lease_seconds": 20}
+    times = {"started": stamp(ends - 20), "expires": stamp(ends)}
+    target.write(path, json.dumps({**held, **times}).encode())
+    run = promoted.run(
+        "deploy",
+        env="staging",
+        version=promoted.live("staging"),
+        lock_wait=60,
+        environ={"ANSIBLE_TASK_TIMEOUT": "8"},
+    )
+    assert run.code == 0, run.output
+    assert time.time() > ends
+
+
+def stamp(seconds: float) -> str:
+    """A time as locks have it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
