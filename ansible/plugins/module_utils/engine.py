@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 SOCKET = "/var/run/docker.sock"
+ANSWER_SECONDS = 20
 
 
 class EngineError(Exception):
@@ -45,7 +46,7 @@ class Engine:
     :param timeout: seconds that any one call may take.
     """
 
-    def __init__(self, path: str = SOCKET, timeout: float = 20.0) -> None:
+    def __init__(self, path: str = SOCKET, timeout: float = ANSWER_SECONDS) -> None:
         self._path = path
         self._timeout = timeout
 

@@ -3,7 +3,8 @@
 A controller can die while its last step goes on working on the target. The next run takes the lock over, and that step
 must not act on what the next run has begun. So every step that changes something holds ``flock`` on ``<home>/work``,
 which the kernel frees when the step dies, and looks at the lock once a second: one that has lost it ends at once, as if
-it had been killed. The run that took the lock over waits for that before it looks at anything.
+it had been killed. One that must not be cut short writes into ``work`` how long it may take, and goes on. The run that
+took the lock over waits for that before it looks at anything.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ BEAT_SECONDS = 1.0
 # A step that has lost the lock notices at the next beat; only a machine that is overloaded takes longer.
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.05
+# Always as many, so that whoever reads meets the whole number.
+UNCUT_CHARACTERS = 10
 LOST_CODE = 1
 
 
@@ -33,32 +36,34 @@ class Tenure:
     """Holds an environment for one step; enter it before the first change and leave it after the last.
 
     Entering raises lock.LockLost when the run does not hold the lock, TimeoutError when another step does not end
-    within WAIT_SECONDS, and OSError.
+    within WAIT_SECONDS and what it says it may take, and OSError.
 
     :param home: the environment's folder.
     :param run: the run that holds the lock.
-    :param yields: whether the step may be ended between any two instructions when the lock is lost. One that may not
-        is short, and whoever took the lock over waits for its end.
+    :param uncut: seconds that the step may take when it must not be ended between any two instructions; 0 for one that
+        may be, which ends when the lock is lost.
     """
 
-    def __init__(self, home: Path, run: str, yields: bool = True) -> None:
+    def __init__(self, home: Path, run: str, uncut: int = 0) -> None:
         self._home = home
         self._path = str(home / LOCK)
         self._run = run
-        self._yields = yields
+        self._uncut = uncut
         self._left = threading.Event()
         self._work = -1
 
     def __enter__(self) -> Tenure:
         lock.renew(self._path, self._run, _now())
         self._work = os.open(self._home / WORK, os.O_RDWR | os.O_CREAT, 0o600)
+        # From here on, as the step that is waited for may take longer than a lease.
+        threading.Thread(target=self._beat, daemon=True).start()
         try:
             _take(self._work, self._home)
+            os.pwrite(self._work, str(self._uncut).rjust(UNCUT_CHARACTERS).encode("ascii"), 0)
             lock.renew(self._path, self._run, _now())
         except BaseException:
-            os.close(self._work)
+            self.__exit__(None, None, None)
             raise
-        threading.Thread(target=self._beat, daemon=True).start()
         return self
 
     def __exit__(
@@ -76,7 +81,7 @@ class Tenure:
                     lock.renew(self._path, self._run, _now())
                     renewed = time.monotonic()
             except lock.LockLost as lost:
-                if self._yields:
+                if not self._uncut:
                     _end(f"This step gave up, because {lost}.")
                 return
             except (OSError, TimeoutError):
@@ -86,20 +91,26 @@ class Tenure:
 def _take(work: int, home: Path) -> None:
     """Wait until no other step works here.
 
-    :raises TimeoutError: one still does after WAIT_SECONDS.
+    :raises TimeoutError: one still does after WAIT_SECONDS and what it says it may take.
     """
-    ends = time.monotonic() + WAIT_SECONDS
+    began = time.monotonic()
     while True:
         try:
             fcntl.flock(work, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if time.monotonic() > ends:
+            waited = time.monotonic() - began
+            if waited > WAIT_SECONDS + _uncut(work):
                 raise TimeoutError(
-                    f"a step of another run has been at work here for {WAIT_SECONDS:.0f} s although its lock was taken "
+                    f"a step of another run has been at work here for {waited:.0f} s although its lock was taken "
                     f"over: find it with fuser {home / WORK}"
                 ) from None
             time.sleep(POLL_SECONDS)
+
+
+def _uncut(work: int) -> int:
+    """What the step that works here says it may take; 0 before any has said so."""
+    return int(os.pread(work, UNCUT_CHARACTERS, 0) or 0)
 
 
 def _end(message: str) -> None:

@@ -59,8 +59,11 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import lock
-from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.engine import ANSWER_SECONDS, Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
+
+# Of Docker Engine at most: stop, start, and start the first one again.
+CALLS = 3
 
 
 def is_running(engine: Engine, name: str) -> bool:
@@ -89,7 +92,7 @@ def main() -> None:
         if module.check_mode or not (stopping or starting):
             module.exit_json(changed=stopping or starting)
             return
-        with Tenure(Path(module.params["home"]), module.params["run"], yields=False):
+        with Tenure(Path(module.params["home"]), module.params["run"], uncut=grace + CALLS * ANSWER_SECONDS):
             began = time.monotonic()
             if stopping:
                 engine.stop(stop, grace)

@@ -88,7 +88,7 @@ def beneath(target: Target, patch: pytest.MonkeyPatch) -> None:
             raise AssertionError(text)
 
     class Tenure:
-        def __init__(self, home: Any, run: str, yields: bool = True) -> None:
+        def __init__(self, home: Any, run: str, uncut: int = 0) -> None:
             self._lock, self._run = str(home / "lock.json"), run
 
         def __enter__(self) -> None:
