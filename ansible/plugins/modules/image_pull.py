@@ -11,11 +11,17 @@ description:
     has a deadline.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
-extends_documentation_fragment: slipway.core.pull
+extends_documentation_fragment:
+  - slipway.core.pull
+  - slipway.core.tenure
 options:
   image:
     description: The image with its tag or digest.
     type: str
+    required: true
+  home:
+    description: Folder of the environment's state.
+    type: path
     required: true
 attributes:
   check_mode:
@@ -30,18 +36,29 @@ EXAMPLES = r"""
 - name: Front | Fetch HAProxy
   slipway.core.image_pull:
     image: docker.io/library/haproxy:3.2
+    home: /var/lib/slipway/myapp-staging
+    run: 261124-021500-4711
 """
 
 RETURN = r""" # """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import lock
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.pulling import OPTIONS, pull
+from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"image": {"type": "str", "required": True}, **OPTIONS},
+        argument_spec={
+            "image": {"type": "str", "required": True},
+            **OPTIONS,
+            "home": {"type": "path", "required": True},
+            "run": {"type": "str", "required": True},
+        },
         supports_check_mode=True,
     )
     params = module.params
@@ -51,8 +68,12 @@ def main() -> None:
             module.exit_json(changed=False, story=f"{params['image']} is there")
             return
         if not module.check_mode:
-            pull(engine, params["image"], params)
-    except EngineError as error:
+            with Tenure(Path(params["home"]), params["run"]):
+                pull(engine, params["image"], params)
+    except lock.LockLost as lost:
+        module.fail_json(msg=f"{params['image']} was not pulled, because {lost}.")
+        return
+    except (EngineError, OSError) as error:
         module.fail_json(msg=f"{str(error).rstrip('.')}.")
         return
     module.exit_json(changed=True, story=f"{params['image']} pulled")
