@@ -6,6 +6,7 @@ On the lab's instance trio, whose staging is on three VMs, with requests of all 
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import subprocess
 import time
@@ -186,6 +187,18 @@ def test_all_at_once(hosts: Hosts) -> None:
     assert run.code == 0, run.output
     assert batches(run) == [{FIRST, SECOND, THIRD}]
     assert hosts.answers() == [NEW] * 3
+
+
+@pytest.mark.parametrize(("serial", "lease"), [("100%", 660), (1, 300)])
+def test_a_lock_outlasts_what_another_host_may_take(hosts: Hosts, serial: str | int, lease: int) -> None:
+    """While one pulls, nothing renews the locks of the others."""
+    process = hosts.start(version=NEW, deploy_serial=serial)
+    process.wait_for("lock")
+    first = hosts.on[FIRST]
+    held = json.loads(first.target.read(f"{first.home('staging')}/lock.json"))
+    run = process.end()
+    assert run.code == 0, run.output
+    assert held["lease_seconds"] == lease
 
 
 @pytest.mark.parametrize(
