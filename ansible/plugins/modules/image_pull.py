@@ -37,7 +37,7 @@ EXAMPLES = r"""
   slipway.core.image_pull:
     image: docker.io/library/haproxy:3.2
     home: /var/lib/slipway/myapp-staging
-    run: 261124-021500-4711
+    run: 261124-021500-4711-3fa9c1
 """
 
 RETURN = r""" # """
