@@ -159,10 +159,10 @@ class CallbackModule(DefaultCallback):
         line = json.dumps(event, ensure_ascii=False)
         if self._bare and phase and self._verb != STATUS:
             self._display.display(line)
-        if not self._events:
-            return
-        with self._events.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        if self._events:
+            with self._events.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        interruption.heed()
 
     def _tell_ci(self, failed: bool) -> None:
         seconds = time.monotonic() - self._start
@@ -217,6 +217,7 @@ class CallbackModule(DefaultCallback):
             self._line(f"▸ {name}", color=C.COLOR_HIGHLIGHT)
 
     def _task_start(self, task: Any, prefix: str | None = None) -> None:
+        interruption.heed()
         self._step = time.monotonic()
         self._task_name = "" if task.action in QUIET_ACTIONS else task.get_name().strip()
 

@@ -12,6 +12,8 @@ from typing import Any
 END_SECONDS = 5.0
 TOLD = "✗ interrupted: run the same command again, which finishes or undoes what was begun\n"
 
+_received: list[int] = []
+
 
 def expect() -> None:
     """Put this before Ansible's own handlers, from the main thread. They run once: a second signal ends the process."""
@@ -21,12 +23,24 @@ def expect() -> None:
 
 def _put_before(number: signal.Signals, ansibles: Any) -> None:
     def on_signal(received: int, frame: Any) -> None:
+        _received.append(received)
         # Not through Ansible's display, whose lock this very thread may hold.
         os.write(2, TOLD.encode())
         threading.Thread(target=_end_soon, args=[received], daemon=True).start()
         ansibles(received, frame)
 
     signal.signal(number, on_signal)
+
+
+def heed() -> None:
+    """End a run that goes on although it has been interrupted; to be called, from the main thread, whenever it does.
+
+    Python drops a KeyboardInterrupt that comes in a hook of its own, such as one at the start of a process.
+
+    :raises KeyboardInterrupt: it has been.
+    """
+    if _received:
+        raise KeyboardInterrupt
 
 
 def _end_soon(number: int) -> None:

@@ -11,6 +11,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+SHORT = """
+- hosts: localhost
+  gather_facts: false
+  strategy: dropped
+  tasks:
+    - name: Wait | First
+      ansible.builtin.debug:
+
+    - name: Wait | Second
+      ansible.builtin.debug:
+
+    - name: Wait | Third
+      ansible.builtin.debug:
+"""
 PLAYBOOK = """
 - hosts: localhost
   gather_facts: false
@@ -32,25 +46,45 @@ class StrategyModule(Linear):
     def cleanup(self):
         threading.Event().wait()
 """
+# As when the signal comes while Python starts a worker.
+DROPPED = """
+import os
+import signal
+from ansible.plugins.strategy.linear import StrategyModule as Linear
+
+class StrategyModule(Linear):
+    def _queue_task(self, host, task, task_vars, play_context):
+        if "Second" in task.get_name():
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except KeyboardInterrupt:
+                pass
+        super()._queue_task(host, task, task_vars, play_context)
+"""
 DEADLINE_SECONDS = 60
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("strategy", ["linear", "stuck"])
-def test_a_run_that_is_interrupted_ends(tmp_path: Path, strategy: str, number: signal.Signals) -> None:
-    (tmp_path / "stuck.py").write_text(STUCK)
-    playbook = tmp_path / "playbook.yml"
-    playbook.write_text(PLAYBOOK.format(strategy=strategy))
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", "-c", "local", playbook],
+def start(folder: Path, playbook: str) -> subprocess.Popen[str]:
+    """Run a playbook, with the strategies in this folder."""
+    path = folder / "playbook.yml"
+    path.write_text(playbook)
+    return subprocess.Popen(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", "-c", "local", path],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_STRATEGY_PLUGINS": str(tmp_path), "ANSIBLE_NOCOLOR": "1"},
+        env={**os.environ, "ANSIBLE_STRATEGY_PLUGINS": str(folder), "ANSIBLE_NOCOLOR": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("strategy", ["linear", "stuck"])
+def test_a_run_that_is_interrupted_ends(tmp_path: Path, strategy: str, number: signal.Signals) -> None:
+    (tmp_path / "stuck.py").write_text(STUCK)
+    process = start(tmp_path, PLAYBOOK.format(strategy=strategy))
     assert process.stdout
     try:
         next(line for line in process.stdout if "First" in line)
@@ -60,3 +94,16 @@ def test_a_run_that_is_interrupted_ends(tmp_path: Path, strategy: str, number: s
         process.kill()
     assert process.returncode != 0
     assert output.count("interrupted: run the same command again") == 1
+
+
+def test_an_interruption_that_python_drops_ends_the_run_after_the_step_at_work(tmp_path: Path) -> None:
+    (tmp_path / "dropped.py").write_text(DROPPED)
+    process = start(tmp_path, SHORT)
+    try:
+        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode != 0, output
+    assert "interrupted: run the same command again" in output
+    assert "First" in output
+    assert "Third" not in output
