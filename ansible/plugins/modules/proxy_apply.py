@@ -21,7 +21,8 @@ options:
     type: str
     required: true
   start:
-    description: Whether to start the container. Without it another one holds the port still.
+    description:
+      - Whether to start the container. Without it another one holds the port still, and no proxy that runs is retired.
     type: bool
     default: true
 attributes:
@@ -112,9 +113,8 @@ def apply(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
         front.start(engine, home, mine["name"], mine["proxy"])
         done.append(f"{mine['name']} started")
     files.forget_certificates()
-    if params["start"]:
-        done += [retire(engine, it) for it in fronts if it is not mine]
-    return done
+    others = [it for it in fronts if it is not mine and (params["start"] or not it["running"])]
+    return done + [retire(engine, it) for it in others]
 
 
 def main() -> None:

@@ -115,6 +115,10 @@ SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     "recreate that fails": ((*OLD, push("1.0.2")), {"strategy": "recreate", "trouble": "public"}),
     "the move from recreate": ((*OLD, push("1.0.2")), {}),
     "the move from recreate that fails": ((*OLD, push("1.0.2")), {"trouble": "public"}),
+    "another proxy while the live release still holds the port": (
+        (*OLD, staging(trouble="candidate")),
+        {"kind": "rollback", "version": "1.0.1", "front": "two"},
+    ),
     "a rollback to a warm standby": (SECOND, {"kind": "rollback"}),
     "a rollback to a stopped standby": ((*SECOND, staging(warm_standby=0)), {"kind": "rollback", "config": "b"}),
 }
