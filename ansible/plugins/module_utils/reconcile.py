@@ -233,6 +233,7 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
     if any(step.routes for step in todo):
         # First of all: what is started or removed below must not meet a proxy that starts with another slot.
         front.Front(home).start_with(live_slot(found))
+    started = [step.container for step in todo if step.verb == "start_front"]
     for step in todo:
         name = str((step.container or {}).get("name"))
         if step.verb in ("remove", "set_aside"):
@@ -249,8 +250,8 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
         elif step.verb == "start_front" and step.container:
             front.start(engine, home, name, step.container["proxy"])
         elif step.routes:
-            started = [{**it, "running": it["running"] or it is found.fronts[0]} for it in found.fronts]
-            front.route(home, started, step.routes)
+            begun = [{**it, "running": it["running"] or it in started} for it in found.fronts]
+            front.route(home, begun, step.routes)
     return [step.told for step in todo]
 
 

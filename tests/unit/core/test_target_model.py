@@ -76,6 +76,15 @@ def change(slot: str) -> Callable[[Target], None]:
     return changed
 
 
+def made_only(target: Target) -> None:
+    """A run was killed when it had made another proxy, before it started it."""
+    run = Run(target, "staging", strategy="canary", kind="promote", front="two")
+    made = 0
+    while not any(it.startswith("proxy_files: create") for it in target.trace):
+        assert finish(run, made) == "killed"
+        made += 1
+
+
 FIRST = (push("1.0.1"), staging())
 SECOND = (*FIRST, push("1.0.2"), staging())
 OLD = (push("1.0.1"), staging(strategy="recreate"))
@@ -105,6 +114,10 @@ SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
         {"strategy": "canary", "kind": "promote"},
     ),
     "end of a canary": (WAITING, {"strategy": "canary", "kind": "abort"}),
+    "end of a canary after a new proxy was made and not started": (
+        (*WAITING, made_only),
+        {"strategy": "canary", "kind": "abort"},
+    ),
     "canary that waits in the standby's container": (
         SECOND,
         {"version": "1.0.1", "strategy": "canary", "pause": True},
