@@ -1,7 +1,8 @@
 """Everything that proves the project: lint, unit tests, molecule, integration tests.
 
-``python -m tools.check [lint|unit|molecule|integration …]`` runs only the parts named, and with ``--scenarios`` only
-some of molecule's scenarios. Integration tests, which mostly wait, run beside all other parts.
+``python -m tools.check [lint|unit|molecule|faults|pipeline|integration …]`` runs only the parts named, and with
+``--scenarios`` only some of molecule's scenarios. They are in two tracks of about the same length beside each other,
+as most of them wait: the integration tests, and everything else.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ WORKFLOWS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/wo
 SCHEMA = "vendor.github-workflows"
 TOOLS = ("bench", "lab", "tests/releases.py", "tools")
 COLLECTION = "ansible_collections.slipway.core.plugins"
-TRACKS = (("lint", "unit", "molecule"), ("integration",))
+TRACKS = (("lint", "unit", "molecule", "faults", "pipeline"), ("integration",))
 
-# The lab instance of each part that has one, since both take the public ports of their VM.
-INSTANCES = {"molecule": "scenarios", "integration": "test"}
+# The lab instance of each part that has one: two parts at the same time cannot share the public ports of a VM.
+INSTANCES = {"molecule": "scenarios", "faults": "faults", "pipeline": "faults", "integration": "test"}
+
+INTEGRATION = "tests/integration"
+APART = {"faults": f"{INTEGRATION}/faults", "pipeline": f"{INTEGRATION}/pipeline"}
 
 
 def lab(instance: str) -> dict[str, str]:
@@ -54,8 +58,14 @@ def steps(part: str, scenarios: list[str]) -> list[Step]:
         "molecule": [
             Step("Molecule", ["python", "-m", "tools.scenarios", *scenarios], lab(INSTANCES["molecule"])),
         ],
+        "faults": [Step("Faults", ["pytest", APART["faults"]], lab(INSTANCES["faults"]))],
+        "pipeline": [Step("Pipeline", ["pytest", APART["pipeline"]], lab(INSTANCES["pipeline"]))],
         "integration": [
-            Step("Integration tests", ["pytest", "tests/integration"], lab(INSTANCES["integration"])),
+            Step(
+                "Integration tests",
+                ["pytest", INTEGRATION, *(f"--ignore={folder}" for folder in APART.values())],
+                lab(INSTANCES["integration"]),
+            ),
         ],
     }
     return parts[part]
@@ -70,7 +80,8 @@ def main() -> int:
     arguments = parser.parse_args()
     wanted = arguments.parts or known
     # One after the other, as they share the images that the first of them makes.
-    labs = [step for part, instance in INSTANCES.items() if part in wanted for step in fresh_lab(instance)]
+    instances = dict.fromkeys(INSTANCES[part] for part in wanted if part in INSTANCES)
+    labs = [step for instance in instances for step in fresh_lab(instance)]
     tracks = [
         [step for part in track if part in wanted for step in steps(part, arguments.scenarios)] for track in TRACKS
     ]
