@@ -98,7 +98,7 @@ def test_network_that_docker_does_not_know(promoted: Application) -> None:
 
 def test_lease_that_may_end_before_the_deployment(promoted: Application) -> None:
     reason = refused(promoted, env="staging", version="1.0.3", ledger_lock_lease=60)
-    assert re.search(r"ledger_lock_lease is 60 s, and .* add up to 100 s.*: make the lease longer", reason), reason
+    assert re.search(r"ledger_lock_lease is 60 s, and .* add up to 90 s.*: make the lease longer", reason), reason
 
 
 def test_containers_without_their_ledger(promoted: Application) -> None:

@@ -24,6 +24,9 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import FULL, 
 
 BYPASS_BYTES = 16
 START_SECONDS = 10.0
+# Docker's word for a container that ends as soon as it is started, and the restart policies of proxies that finish and
+# that serve.
+RESTARTING, LEAVES, STAYS = "restarting", "no", "unless-stopped"
 # In the configuration that the role proxy renders, the name of its settings.
 _SETTINGS = re.compile(r"^\s+description (\S+)$", re.MULTILINE)
 _CERTIFICATE = re.compile(r" crt /etc/slipway/(tls-\w+\.pem)")
@@ -68,13 +71,17 @@ class Front:
         shares = _SHARE.findall(self.config())
         return next((slot for _, slot, share in shares if int(share)), "") if shares else None
 
-    def start_with(self, slot: str) -> bool:
-        """Let a slot get the traffic when HAProxy starts again; returns whether another one would have got it."""
+    def with_slot(self, slot: str) -> str:
+        """The configuration with which a slot gets the traffic when HAProxy starts again."""
 
         def share(line: re.Match[str]) -> str:
             return f"{line[1]}{FULL if line[2] == slot else 0}"
 
-        return self.write_config(_SHARE.sub(share, self.config()))
+        return _SHARE.sub(share, self.config())
+
+    def start_with(self, slot: str) -> bool:
+        """Let a slot get the traffic when HAProxy starts again; returns whether another one would have got it."""
+        return self.write_config(self.with_slot(slot))
 
     def with_page(self, shown: bool) -> str:
         """The configuration with which HAProxy starts with the maintenance page, or without it."""
@@ -142,7 +149,29 @@ def containers(engine: Engine, app: str, environment: str) -> list[dict[str, Any
     """The proxy's containers of one environment, described, the newest first; more than one while an upgrade drains."""
     found = engine.containers({labels.APP: app, labels.ENVIRONMENT: environment, labels.SLOT: labels.FRONT})
     newest_first = sorted(found, key=lambda container: str(container["Created"]), reverse=True)
-    return [labels.describe(container) for container in newest_first]
+    return [_described(container) for container in newest_first]
+
+
+def _described(container: dict[str, Any]) -> dict[str, Any]:
+    """One that Docker starts again and again, since HAProxy ends at once, does not run."""
+    described = labels.describe(container)
+    return {**described, "running": described["running"] and described["status"] != RESTARTING}
+
+
+def accepts(container: dict[str, Any]) -> bool:
+    """Whether a proxy that is described gets new connections: it runs, and was not told to finish."""
+    return bool(container["running"] and container["restart_policy"] != LEAVES)
+
+
+def retire(engine: Engine, container: dict[str, Any]) -> str:
+    """Let an earlier proxy finish what it has begun, or remove it when it has; returns what was done."""
+    if not container["running"]:
+        engine.remove(container["name"])
+        return f"{container['name']} removed"
+    if container["restart_policy"] != LEAVES:
+        engine.update_restart_policy(container["name"], LEAVES)
+    engine.signal(container["name"], "SIGUSR1")
+    return f"{container['name']} finishes what it has begun"
 
 
 def proxies(home: Path, fronts: list[dict[str, Any]]) -> list[Proxy]:
@@ -189,13 +218,16 @@ def route(home: Path, fronts: list[dict[str, Any]], wanted: Routes) -> None:
             proxy.route(wanted)
 
 
-def start(engine: Engine, home: Path, name: str, identity: str) -> None:
+def start(engine: Engine, home: Path, container: dict[str, Any]) -> None:
     """Start a proxy's container, and wait until it can be told something.
 
     :raises ProxyError: it does not answer within START_SECONDS; the message has its last words.
     """
+    name = container["name"]
+    if container["restart_policy"] != STAYS:
+        engine.update_restart_policy(name, STAYS)
     engine.start(name)
-    proxy = Proxy(Front(home).socket(identity))
+    proxy = Proxy(Front(home).socket(container["proxy"]))
     if not wait_until(lambda: _answers(proxy), START_SECONDS):
         words = " / ".join(line.strip() for line in engine.logs(name, 3))
         raise ProxyError(f"{name} does not answer {START_SECONDS:.0f} s after its start: {words}")

@@ -58,7 +58,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do: ``start``, ``stop``, ``remove`` or ``set_aside`` a container, ``start_front``, or ``route``."""
+    """One thing to do: ``start``, ``stop``, ``remove`` or ``set_aside`` a container, or one of the proxy's.
+
+    Those are ``start_front`` and ``leave`` for a container, and ``route`` for traffic.
+    """
 
     verb: str
     container: Described | None = None
@@ -75,6 +78,7 @@ class Step:
             "stop": "stopped",
             "remove": "removed",
             "set_aside": "kept to look at, stopped:",
+            "leave": "no new connections for",
         }
         return f"{past[self.verb]} {(self.container or {}).get('name')}"
 
@@ -83,8 +87,12 @@ class Step:
         """What is going to be done, for people."""
         if self.routes:
             return f"send traffic to {self.routes.described}"
-        verb = {"start_front": "start", "set_aside": "stop, and keep to look at,"}.get(self.verb, self.verb)
-        return f"{verb} {(self.container or {}).get('name')}"
+        verbs = {
+            "start_front": "start",
+            "set_aside": "stop, and keep to look at,",
+            "leave": "give no new connections to",
+        }
+        return f"{verbs.get(self.verb, self.verb)} {(self.container or {}).get('name')}"
 
 
 def container_run(entry: dict[str, Any]) -> str:
@@ -151,9 +159,8 @@ def steps(found: Found) -> list[Step]:
     """
     live, spare, canary = live_container(found.ours, found.live), standby(found), paused_container(found)
     kept = [container for container in (live, spare, canary) if container]
-    ended = [container for container in found.fronts[1:] if not container["running"]]
     remove = list(filter(None, (_away(found, it) for it in found.ours if it not in kept)))
-    remove += [Step("remove", container) for container in ended]
+    remove += _surplus_fronts(found)
     start = [Step("start", container) for container in (live, canary) if container and not container["running"]]
     if live and live["slot"] == labels.PUBLIC:
         holders = [it for it in found.fronts if it["running"]] if start else []
@@ -178,12 +185,35 @@ def _away(found: Found, container: Described) -> Step | None:
     return Step("set_aside", container)
 
 
+def _serves(found: Found) -> Described | None:
+    """The newest proxy that gets new connections."""
+    return next((it for it in found.fronts if front.accepts(it)), None)
+
+
+def _needs_front(found: Found) -> bool:
+    """Whether something gets its traffic from the proxy."""
+    return bool(live_slot(found) or (found.live is None and paused_container(found)))
+
+
+def _surplus_fronts(found: Found) -> list[Step]:
+    """Proxies beside the one that serves: they leave, and are removed when they have ended, or never came up.
+
+    Where none serves, the newest is kept to be started, or for the move from the public port.
+    """
+    serves = _serves(found)
+    waits = _needs_front(found) or (found.live is not None and not live_slot(found))
+    kept = serves or (found.fronts[0] if waits and found.fronts else None)
+    others = [it for it in found.fronts if it is not kept]
+    gone = [Step("remove", it) for it in others if not it["running"]]
+    return gone + [Step("leave", it) for it in others if front.accepts(it)]
+
+
 def _traffic(found: Found) -> list[Step]:
-    wanted = wanted_routes(found)
-    if not found.fronts:
+    wanted, newest = wanted_routes(found), next(iter(found.fronts), None)
+    if newest and not newest["running"] and not _serves(found) and _needs_front(found):
+        return [Step("start_front", newest), Step("route", routes=wanted)]
+    if not any(it["running"] for it in found.fronts):
         return []
-    if not any(container["running"] for container in found.fronts):
-        return [Step("start_front", found.fronts[0]), Step("route", routes=wanted)]
     reached = found.routes is not None and not found.routes.misses(wanted)
     agreed = reached and found.routes == wanted and found.next_slot in (live_slot(found), None)
     return [] if agreed else [Step("route", routes=wanted)]
@@ -245,10 +275,12 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
                 set_aside(engine, home, step.container)
         elif step.verb == "stop":
             engine.stop(name, 0)
+        elif step.verb == "leave" and step.container:
+            front.retire(engine, step.container)
         elif step.verb == "start":
             _start(engine, name, step.container or {})
         elif step.verb == "start_front" and step.container:
-            front.start(engine, home, name, step.container["proxy"])
+            front.start(engine, home, step.container)
         elif step.routes:
             begun = [{**it, "running": it["running"] or it in started} for it in found.fronts]
             front.route(home, begun, step.routes)

@@ -41,6 +41,11 @@ def _start_ticks(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
 
 
+def _is_dead(pid: int) -> bool:
+    """Whether a process has ended and nobody has asked how yet: state ``Z`` or ``X`` of proc(5)'s stat."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] in "ZX"
+
+
 def _proof(pid: int, ticks: int) -> str:
     return hashlib.sha256(f"{controller()}:{pid}:{ticks}".encode()).hexdigest()[:PROOF_CHARACTERS]
 
@@ -67,6 +72,6 @@ def is_gone(host: str, run: str) -> bool:
     except PermissionError:
         pass
     try:
-        return _proof(pid, _start_ticks(pid)) != parts[3]
+        return _is_dead(pid) or _proof(pid, _start_ticks(pid)) != parts[3]
     except OSError:
         return False

@@ -26,10 +26,6 @@ options:
     description: Where O(to) is asked directly, without the path.
     type: str
     default: ""
-  config:
-    description: The rendered configuration in which O(to) gets the traffic.
-    type: str
-    required: true
   restart_policy:
     description: What Docker does from now on when O(container) stops.
     type: str
@@ -59,7 +55,6 @@ EXAMPLES = r"""
     environment: staging
     to: green
     slot_url: http://127.0.0.1:28081
-    config: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"
     url: http://127.0.0.1:8081
     check: {path: /health}
     version: 1.0.42
@@ -150,7 +145,7 @@ class CutOver:
         began = time.monotonic()
         front.route(self.home, fronts, wanted)
         moved = {"flip_ms": round((time.monotonic() - began) * 1000, 1), "moved_at": round(time.time(), 3)}
-        wrote = self.files.write_config(self.params["config"])
+        wrote = self.files.start_with(self.params["to"])
         moved["changed"] = wrote or previous != wanted
         if not self.params["verify"]:
             return moved
@@ -185,7 +180,6 @@ def main() -> None:
             **OPTIONS,
             "to": {"type": "str", "required": True},
             "slot_url": {"type": "str", "default": ""},
-            "config": {"type": "str", "required": True},
             "restart_policy": {"type": "str", "default": "unless-stopped"},
             "verify": {"type": "bool", "default": True},
             "run": {"type": "str", "required": True},
@@ -194,9 +188,9 @@ def main() -> None:
     )
     params = module.params
     cut_over = CutOver(params)
-    diff = cut_over.files.diff(params["config"])
+    diff = cut_over.files.diff(cut_over.files.with_slot(params["to"]))
     if module.check_mode:
-        changed = diff["before"] != diff["after"]
+        changed = diff["before"] != diff["after"] or not diff["before"]
         module.exit_json(changed=changed, diff=diff, story=f"traffic would go to {params['to']}")
         return
     try:

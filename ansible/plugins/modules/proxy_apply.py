@@ -9,6 +9,7 @@ short_description: Let an environment's HAProxy use what was written for it
 description:
   - Lets a running HAProxy reload a changed configuration, or starts the container O(identity), which takes the
     listening sockets over from the one before it. The port stays open meanwhile.
+  - A container that does not come up is removed, and the configuration before is put back.
   - Containers of other identities get no new connections and end when they have finished what they had begun.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
@@ -83,17 +84,6 @@ def reload_config(engine: Engine, name: str, proxy: Proxy) -> None:
         raise ProxyError(f"{name} did not take its new configuration: {words}")
 
 
-def retire(engine: Engine, container: dict[str, Any]) -> str:
-    """Let an earlier proxy finish what it has begun, or remove it when it has; returns what was done."""
-    if not container["running"]:
-        engine.remove(container["name"])
-        return f"{container['name']} removed"
-    if container["restart_policy"] != "no":
-        engine.update_restart_policy(container["name"], "no")
-    engine.signal(container["name"], "SIGUSR1")
-    return f"{container['name']} finishes what it has begun"
-
-
 def apply(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
     """Do what is necessary; returns it, one phrase each."""
     files = front.Front(home)
@@ -110,11 +100,17 @@ def apply(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
             raise
         done.append("HAProxy reloaded")
     elif not mine["running"] and params["start"]:
-        front.start(engine, home, mine["name"], mine["proxy"])
+        try:
+            front.start(engine, home, mine)
+        except (EngineError, ProxyError):
+            # It would be taken for the newest proxy from now on, while the one before it serves.
+            engine.remove(mine["name"])
+            files.write_config(previous)
+            raise
         done.append(f"{mine['name']} started")
     files.forget_certificates()
     others = [it for it in fronts if it is not mine and (params["start"] or not it["running"])]
-    return done + [retire(engine, it) for it in others]
+    return done + [front.retire(engine, it) for it in others]
 
 
 def main() -> None:

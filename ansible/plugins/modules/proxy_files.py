@@ -9,7 +9,7 @@ short_description: Write what an environment's HAProxy reads at its next start o
 description:
   - Makes the proxy's folder, writes the certificate, and puts a changed configuration beside the one in use, as
     V(haproxy.cfg.new), so that it can be checked before M(slipway.core.proxy_apply) lets HAProxy use it.
-  - One that is in use and that HAProxy has not loaded is put there once more.
+  - One that is in use and that HAProxy has not loaded, or another container has to load, is put there once more.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment: slipway.core.environment
@@ -24,6 +24,10 @@ options:
     default: ""
   loaded:
     description: Whether HAProxy has loaded the configuration in use.
+    type: bool
+    default: true
+  current:
+    description: Whether the only proxy container is the one that is wanted.
     type: bool
     default: true
   run:
@@ -62,6 +66,7 @@ def main() -> None:
             "config": {"type": "str", "required": True},
             "certificate": {"type": "str", "default": "", "no_log": True},
             "loaded": {"type": "bool", "default": True},
+            "current": {"type": "bool", "default": True},
             "run": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
@@ -72,7 +77,7 @@ def main() -> None:
     diff = files.diff(params["config"])
     try:
         differs = diff["before"] != diff["after"]
-        changed = differs or not params["loaded"]
+        changed = differs or not (params["loaded"] and params["current"])
         if not module.check_mode:
             with Tenure(home, params["run"]):
                 files.prepare(params["certificate"], params["config"])
@@ -83,8 +88,8 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"The proxy's files cannot be written to {files.folder}: {error.strerror or error}.")
         return
-    done = "changes" if differs else "has not been loaded yet" if changed else "is as it should be"
-    story = f"the proxy's configuration {done}"
+    done = "changes" if differs else "is as it should be" if params["loaded"] else "has not been loaded yet"
+    story = f"the proxy's configuration {done}{'' if params['current'] else '; another container takes over'}"
     module.exit_json(changed=changed, diff=diff, story=story)
 
 

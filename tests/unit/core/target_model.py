@@ -30,6 +30,8 @@ APP = "myapp"
 ENVIRONMENTS = ("staging", "production")
 PORTS = {"staging": 8081, "production": 8080}
 KEEP_FAILED = 1
+# What the name of a proxy begins with that does not come up.
+BROKEN = "broken"
 
 
 class Killed(BaseException):
@@ -97,11 +99,12 @@ class Target:
             both = is_front and other["Config"]["Labels"][labels.SLOT] == labels.FRONT
             if other["State"]["Running"] and not both and self._holds(other) & self._holds(container):
                 raise EngineError(f"the port of {container['Name']} is allocated already", 500)
-        container["State"].update(Status="running", Running=True)
-        container.update(comes_back=True, accepts=True)
-        if is_front:
+        comes_up = not is_front or self._comes_up(container)
+        container["State"].update(Status="running" if comes_up else "restarting", Running=True)
+        container.update(comes_back=True, accepts=comes_up)
+        if is_front and comes_up:
             self.begin(container)
-        else:
+        elif not is_front:
             ports = self._holds(container) or {40000}
             container["NetworkSettings"]["Ports"] = {
                 "8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)} for port in ports]
@@ -110,6 +113,11 @@ class Target:
     def _key(self, container: dict[str, Any]) -> tuple[str, str]:
         own = container["Config"]["Labels"]
         return f"{APP}-{own[labels.ENVIRONMENT]}", own[labels.PROXY]
+
+    def _comes_up(self, container: dict[str, Any]) -> bool:
+        """Whether HAProxy can start; where it cannot, Docker starts its container again and again."""
+        config = front.Front(self.directory / self._key(container)[0]).config()
+        return bool(config) and not container["Config"]["Labels"][labels.PROXY].startswith(BROKEN)
 
     def begin(self, container: dict[str, Any]) -> None:
         """HAProxy reads its configuration, at a start or a reload."""
@@ -143,7 +151,7 @@ class Target:
         """The clock moves; a proxy that has been told to finish has done so."""
         self.now += timedelta(seconds=seconds)
         for container in self.containers:
-            if container["State"]["Running"] and not container["accepts"]:
+            if container["State"]["Status"] == "running" and not container["accepts"]:
                 self.end(container)
 
     # What must hold after each step.

@@ -24,6 +24,7 @@ from ansible_collections.slipway.core.plugins.modules import (
     ledger_entry,
     proxy_apply,
     proxy_files,
+    proxy_leave,
     release_fetch,
 )
 from target_engine import Engine, Proxy
@@ -42,6 +43,7 @@ MODULES = (
     ledger_entry,
     proxy_apply,
     proxy_files,
+    proxy_leave,
     release_fetch,
 )
 

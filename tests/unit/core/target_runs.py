@@ -25,6 +25,7 @@ from ansible_collections.slipway.core.plugins.modules import (
     ledger_entry,
     proxy_apply,
     proxy_files,
+    proxy_leave,
     release_fetch,
 )
 from target_engine import IMAGE, Engine
@@ -237,8 +238,14 @@ class Run:
 
     def apply_proxy(self, config: str) -> None:
         """The role ``proxy``."""
-        self._here(proxy_files, config=config, loaded=self.open["proxy"]["loaded"])
-        if self.front not in [it["proxy"] for it in self.open["proxy"]["fronts"]]:
+        fronts = [it["proxy"] for it in self.open["proxy"]["fronts"]]
+        current = fronts == [self.front]
+        self._here(proxy_files, config=config, loaded=self.open["proxy"]["loaded"], current=current)
+        if self.front in fronts[1:]:
+            self._here(proxy_leave, container=self._front_name, timeout=0)
+        if self.front not in fronts[:1]:
+            takes_over = [it["Config"]["Labels"][labels.PROXY] for it in self.target.fronts(self.env) if it["accepts"]]
+            assert fronts[0] in takes_over if takes_over else True, "it takes the sockets over from one without any"
             own = {"app": APP, "environment": self.env, "slot": labels.FRONT, "proxy": self.front}
             made = {labels.PREFIX + name: value for name, value in own.items()}
             policy = {"PortBindings": {}, "RestartPolicy": {"Name": "unless-stopped"}}
@@ -304,11 +311,10 @@ class Run:
         self._do(container_switch, stop=stop, start=start, home=self.open["home"], run=self.id)
 
     def _move(self, to: str, verify: bool = True) -> None:
-        config = self._proxy_config(to)
         check = {"path": "/health", "host": "", "smoke_paths": []}
         port = PORTS[self.env] + {"blue": 10000, "green": 20000}.get(to, 0)
         more = {"slot_url": f"http://127.0.0.1:{port}", "container": self.name} if verify else {"verify": False}
-        self._here(cut_over, to=to, config=config, url="http://public", check=check, **more)
+        self._here(cut_over, to=to, url="http://public", check=check, **more)
 
     def switch(self) -> None:
         """Cut over, verify, commit, or take the traffic back."""

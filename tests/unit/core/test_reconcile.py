@@ -13,7 +13,8 @@ LIVE = {"run": "run-1", "version": "1.0.1", "time": "2026-01-01T00:00:00.000Z"}
 
 
 def container(name, run, slot="public", running=True):
-    return {"name": name, "run": run, "slot": slot, "running": running, "proxy": name}
+    policy = "unless-stopped"
+    return {"name": name, "run": run, "slot": slot, "running": running, "restart_policy": policy, "proxy": name}
 
 
 def found(*ours, fronts=(), routes=None, live=LIVE, paused=None, verified=("run-1",), next_slot=None, failed=()):
@@ -139,6 +140,33 @@ def test_a_proxy_that_has_finished_draining_is_removed():
     assert told(found(BLUE, fronts=[PROXY, old], routes=Routes(all_to("blue")))) == ["removed old proxy"]
 
 
+def test_a_proxy_that_never_came_up_is_removed_and_the_one_before_it_serves_on():
+    never = container("new proxy", "", "proxy", running=False)
+    assert told(found(BLUE, fronts=[never, PROXY], routes=Routes(all_to("blue")))) == ["removed new proxy"]
+
+
+def test_of_two_proxies_that_serve_the_earlier_one_leaves():
+    earlier = container("old proxy", "", "proxy")
+    assert told(found(BLUE, fronts=[PROXY, earlier], routes=Routes(all_to("blue")))) == [
+        "no new connections for old proxy"
+    ]
+    leaves = {**earlier, "restart_policy": "no"}
+    assert told(found(BLUE, fronts=[PROXY, leaves], routes=Routes(all_to("blue")))) == []
+
+
+def test_a_proxy_that_has_been_stopped_is_started_although_an_earlier_one_still_finishes():
+    stopped = container("proxy", "", "proxy", running=False)
+    leaves = {**container("old proxy", "", "proxy"), "restart_policy": "no"}
+    state = found(BLUE, fronts=[stopped, leaves], routes=Routes(all_to("blue")))
+    assert told(state) == ["started proxy", "traffic goes to blue 100 %"]
+
+
+def test_a_proxy_that_was_made_for_a_first_deployment_and_has_nothing_to_serve_is_removed():
+    never = container("proxy", "", "proxy", running=False)
+    assert told(found(fronts=[never], live=None)) == ["removed proxy"]
+    assert told(found(container("live", "run-1"), fronts=[never])) == []
+
+
 @pytest.mark.parametrize(("seconds", "over"), [(599, False), (600, True)])
 def test_a_standby_is_stopped_when_its_time_is_over(seconds, over):
     green = container("green", "run-0", "green")
@@ -156,6 +184,13 @@ containers = st.builds(
 )
 
 
+fronts = st.builds(
+    lambda running, policy: {**container("p", "", "proxy", running), "restart_policy": policy},
+    st.booleans(),
+    st.sampled_from(["unless-stopped", "no"]),
+)
+
+
 def after(state, todo):
     """What the steps make of a target, as Docker and HAProxy would."""
     ours, fronts, routes = list(state.ours), list(state.fronts), state.routes
@@ -169,7 +204,10 @@ def after(state, todo):
         elif step.verb == "stop":
             fronts = [{**it, "running": False} if it is target else it for it in fronts]
         elif step.verb == "start_front":
-            fronts = [{**it, "running": True} if it is target else it for it in fronts]
+            begun = {"running": True, "restart_policy": "unless-stopped"}
+            fronts = [{**it, **begun} if it is target else it for it in fronts]
+        elif step.verb == "leave":
+            fronts = [{**it, "restart_policy": "no"} if it is target else it for it in fronts]
         else:
             routes = step.routes
         if not any(it["running"] for it in fronts):
@@ -186,7 +224,7 @@ def place(it):
 
 @given(
     ours=st.lists(containers, max_size=4, unique_by=place),
-    fronts=st.lists(st.builds(container, st.just("p"), st.just(""), st.just("proxy"), st.booleans()), max_size=2),
+    fronts=st.lists(fronts, max_size=3),
     weights=st.sampled_from([all_to("blue"), all_to("green"), all_to(""), {"blue": 75, "green": 25}]),
     live=st.sampled_from([None, LIVE, {**LIVE, "run": "run-3", "container_run": "run-0"}]),
     next_slot=st.sampled_from([None, "", "blue", "green"]),

@@ -28,6 +28,13 @@ def test_a_run_whose_process_has_ended_is_gone(process):
     assert run.is_gone(HERE, known)
 
 
+def test_a_run_that_has_ended_is_gone_although_nobody_has_asked_how(process):
+    known = run.run_id(process.pid)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert run.is_gone(HERE, known)
+
+
 def test_a_process_with_the_same_id_that_started_at_another_time_is_another_run(process):
     stamp = run.run_id(process.pid).rpartition("-")[0]
     assert run.is_gone(HERE, f"{stamp}-000000")

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from target_gates import approve
-from target_model import ENVIRONMENTS, Killed, Target
+from target_model import BROKEN, ENVIRONMENTS, Killed, Target
 from target_modules import TaskFailed, beneath
 from target_runs import KEEP, LEASE, TROUBLES, Run
 
@@ -102,6 +102,9 @@ SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     "blue_green undone while its standby is warm": ((*FIRST, push("1.0.2")), {"other_host": True}),
     "another setting of the proxy": ((*FIRST, push("1.0.2")), {"setting": "2"}),
     "another setting of the proxy alone": (FIRST, {"setting": "2"}),
+    "a first deployment whose proxy does not come up": (FIRST[:1], {"front": BROKEN}),
+    "another proxy that does not come up": ((*FIRST, push("1.0.2")), {"front": BROKEN}),
+    "back to the proxy before": ((*FIRST, push("1.0.2"), staging(front="two"), push("1.0.3")), {}),
     "another proxy": ((*FIRST, push("1.0.2")), {"front": "two"}),
     "canary": ((*SECOND, push("1.0.3")), {"strategy": "canary"}),
     "canary that is bad": ((*SECOND, push("1.0.3")), {"strategy": "canary", "trouble": "canary"}),
@@ -144,7 +147,8 @@ def test_every_step_may_be_the_last_and_so_may_every_step_of_what_comes_after(na
         action(target)
     start, whole = target.save(), Run(target, "staging", **options)
     outcome = finish(whole)
-    assert outcome == ("failed" if "trouble" in options else "done"), whole.message
+    fails = "trouble" in options or whole.front == BROKEN
+    assert outcome == ("failed" if fails else "done"), whole.message
     seen: list[Any] = []
     for left in range(len(target.trace)):
         for restarted in (False, True):
@@ -232,7 +236,7 @@ class Runs(RuleBasedStateMachine):
         outcome = finish(run, left)
         if outcome == "refused":
             assert waits, run.message
-        if outcome == "failed" and not run.trouble:
+        if outcome == "failed" and not run.trouble and run.front != BROKEN:
             assert run.phase in ("resolve", "preflight"), run.message
         if outcome in ("failed", "refused") and alone:
             assert target.history(env).live() == before, "a failure changed what is live"
@@ -294,14 +298,14 @@ class Runs(RuleBasedStateMachine):
         config=st.sampled_from("aabc"),
         trouble=st.just("") | st.sampled_from(TROUBLES),
         pause=st.booleans(),
-        upgrade=st.sampled_from((False, False, True)),
+        proxy=st.sampled_from(("same", "same", "next", "back", "broken")),
         setting=st.sampled_from("112"),
         warm_standby=st.sampled_from((0, 600)),
         other_host=st.sampled_from((False, False, True)),
         left=st.none() | st.integers(0, 35),
         data=st.data(),
     )
-    def deploy(self, env: str, strategy: str, upgrade: bool, data: st.DataObject, **options: Any) -> None:
+    def deploy(self, env: str, strategy: str, proxy: str, data: st.DataObject, **options: Any) -> None:
         registry, waits = self.target.registry, self.target.history(env).paused()
         kind = data.draw(st.sampled_from(("promote", "abort", "deploy") if waits else ("deploy", "deploy", "rollback")))
         version = data.draw(st.sampled_from(["", "", *sorted(registry.pointing)]))
@@ -309,13 +313,13 @@ class Runs(RuleBasedStateMachine):
             self.build()
         if kind == "deploy" and env == "production":
             self.consent(1.0)
-        self.fronts += upgrade
+        self.fronts = max(self.fronts + {"next": 1, "back": -1}.get(proxy, 0), 0)
         self.go(
             env,
             kind=kind,
             version=version,
             strategy="blue_green" if env in self.proxied and strategy == "recreate" else strategy,
-            front=f"proxy-{self.fronts}",
+            front=BROKEN if proxy == "broken" else f"proxy-{self.fronts}",
             meanwhile=(lambda: registry.push(version)) if version else str,
             **options,
         )
