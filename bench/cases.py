@@ -90,7 +90,7 @@ def restarted(stage: Stage) -> Ended:
 
 def upgraded(stage: Stage) -> Ended:
     """Deploy the same release with another image of the proxy."""
-    following = proxies.ensure_next_proxy(stage.lab)
+    following = proxies.ensure_proxy(stage.lab, "next")
     return stage.run("deploy", True, version=version(OLD), proxy_image=following)
 
 

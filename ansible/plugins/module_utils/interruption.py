@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -47,7 +48,9 @@ def _end_soon(number: int) -> None:
     """End a run that does not end by itself.
 
     A worker that is ended while it writes to Ansible's queue takes the lock of that queue with it, and Ansible then
-    waits for the lock for ever (seen with ansible-core 2.21).
+    waits for the lock for ever (seen with ansible-core 2.21). So does a worker, which would outlive the run.
     """
     time.sleep(END_SECONDS)
+    for worker in multiprocessing.active_children():
+        worker.kill()
     os._exit(128 + number)

@@ -200,9 +200,10 @@ def _surplus_fronts(found: Found) -> list[Step]:
 
     Where none serves, the newest is kept to be started, or for the move from the public port.
     """
-    serves = _serves(found)
-    waits = _needs_front(found) or (found.live is not None and not live_slot(found))
-    kept = serves or (found.fronts[0] if waits and found.fronts else None)
+    kept, newest = _serves(found), next(iter(found.fronts), None)
+    moves = found.live is not None and not live_slot(found) and newest and newest.get("status") != front.RESTARTING
+    if _needs_front(found) or moves:
+        kept = kept or newest
     others = [it for it in found.fronts if it is not kept]
     gone = [Step("remove", it) for it in others if not it["running"]]
     return gone + [Step("leave", it) for it in others if front.accepts(it)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,22 @@ class StrategyModule(Linear):
 DEADLINE_SECONDS = 60
 
 
+def left(folder: Path) -> list[str]:
+    """The processes of a playbook in this folder that are still there, its workers included."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found += [path.parent.name] if str(folder) in path.read_text(encoding="utf-8") else []
+    return found
+
+
+def assert_nothing_is_left(folder: Path) -> None:
+    deadline = time.monotonic() + 5
+    while left(folder):
+        assert time.monotonic() < deadline, f"still there: {left(folder)}"
+        time.sleep(0.1)
+
+
 def start(folder: Path, playbook: str) -> subprocess.Popen[str]:
     """Run a playbook, with the strategies in this folder."""
     path = folder / "playbook.yml"
@@ -93,6 +111,7 @@ def test_a_run_that_is_interrupted_ends(tmp_path: Path, strategy: str, number: s
     finally:
         process.kill()
     assert process.returncode != 0
+    assert_nothing_is_left(tmp_path)
     assert output.count("interrupted: run the same command again") == 1
 
 
@@ -104,6 +123,7 @@ def test_an_interruption_that_python_drops_ends_the_run_after_the_step_at_work(t
     finally:
         process.kill()
     assert process.returncode != 0, output
+    assert_nothing_is_left(tmp_path)
     assert "interrupted: run the same command again" in output
     assert "First" in output
     assert "Third" not in output

@@ -104,6 +104,7 @@ SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     "another setting of the proxy alone": (FIRST, {"setting": "2"}),
     "a first deployment whose proxy does not come up": (FIRST[:1], {"front": BROKEN}),
     "another proxy that does not come up": ((*FIRST, push("1.0.2")), {"front": BROKEN}),
+    "the move from recreate to a proxy that does not come up": ((*OLD, push("1.0.2")), {"front": BROKEN}),
     "back to the proxy before": ((*FIRST, push("1.0.2"), staging(front="two"), push("1.0.3")), {}),
     "another proxy": ((*FIRST, push("1.0.2")), {"front": "two"}),
     "canary": ((*SECOND, push("1.0.3")), {"strategy": "canary"}),

@@ -1,0 +1,67 @@
+"""Another image of HAProxy serves, or the one before it does; nothing of it stands in the way of the next run."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import pytest
+
+from tests.integration.application import Application
+from tests.proxies import ensure_proxy
+
+SECONDS = 60.0
+
+
+def proxies(app: Application, name: str) -> list[str]:
+    """The proxy's containers of an application's staging, and what they do."""
+    label = f"label=io.slipway.app={name}"
+    told = app.target.docker("ps", "-a", "--filter", label, "--format", "{{.Names}} {{.State}}")
+    return [line for line in told.splitlines() if "-proxy-" in line]
+
+
+@pytest.mark.parametrize("proxy", ["broken", "without"])
+def test_one_that_does_not_come_up(serving: Application, proxy: str) -> None:
+    """It fails the run, which says what serves; status tells it too, and the next run works with the image before."""
+    other = ensure_proxy(serving.target.lab, proxy)
+    before = proxies(serving, serving.name)
+    with serving.untouched():
+        run = serving.run("deploy", env="staging", version="1.0.2", proxy_image=other)
+    assert run.code != 0
+    assert "serving now: " in run.output, run.output
+    assert "not known" not in run.output, run.output
+    assert proxies(serving, serving.name) == before
+    status = serving.run("status")
+    assert status.code == 0, status.output
+    ended = serving.run("deploy", env="staging", version="1.0.2")
+    assert ended.code == 0, ended.output
+    assert serving.answer("staging")["version"] == "1.0.2"
+    serving.ship("staging", 1)
+
+
+def test_a_check_tells_that_another_one_would_take_over(serving: Application) -> None:
+    other = ensure_proxy(serving.target.lab, "next")
+    with serving.untouched():
+        run = serving.run("deploy", "--check", "--diff", env="staging", version="1.0.1", proxy_image=other)
+    assert run.code == 0, run.output
+    assert "another container takes over" in run.output, run.output
+    assert run.changed == 1
+
+
+def test_a_first_deployment_that_was_killed_before_it_started_its_proxy(serving: Application) -> None:
+    name, port = f"f{secrets.token_hex(3)}", 8096
+    url = f"http://{serving.target.address}:{port}"
+    settings = {"env": "staging", "version": "1.0.1", "deploy_name": name, "deploy_port": port}
+    settings |= {"deploy_public_url": url}
+    try:
+        process = serving.start("deploy", **settings)
+        deadline = time.monotonic() + SECONDS
+        while not proxies(serving, name):
+            assert time.monotonic() < deadline
+        process.kill()
+        left = proxies(serving, name)
+        ended = serving.run("deploy", **settings)
+        assert ended.code == 0, f"with {left}: {ended.output}"
+        assert [line.rpartition(" ")[2] for line in proxies(serving, name)] == ["running"]
+    finally:
+        serving.target.forget(name)
