@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import secrets
-import time
 
 import pytest
 
 from tests.integration.application import Application
+from tests.integration.target import STATE
 from tests.proxies import ensure_proxy
-
-SECONDS = 60.0
 
 
 def proxies(app: Application, name: str) -> list[str]:
@@ -48,20 +46,19 @@ def test_a_check_tells_that_another_one_would_take_over(serving: Application) ->
     assert run.changed == 1
 
 
-def test_a_first_deployment_that_was_killed_before_it_started_its_proxy(serving: Application) -> None:
+def test_one_that_was_made_for_a_first_deployment_and_has_no_configuration(serving: Application) -> None:
+    """As a run leaves it that is killed when it has made the container, before it writes what HAProxy reads."""
     name, port = f"f{secrets.token_hex(3)}", 8096
-    url = f"http://{serving.target.address}:{port}"
-    settings = {"env": "staging", "version": "1.0.1", "deploy_name": name, "deploy_port": port}
-    settings |= {"deploy_public_url": url}
+    settings = {"env": "staging", "deploy_name": name, "deploy_port": port}
+    settings |= {"deploy_public_url": f"http://{serving.target.address}:{port}"}
     try:
-        process = serving.start("deploy", **settings)
-        deadline = time.monotonic() + SECONDS
-        while not proxies(serving, name):
-            assert time.monotonic() < deadline
-        process.kill()
-        left = proxies(serving, name)
-        ended = serving.run("deploy", **settings)
-        assert ended.code == 0, f"with {left}: {ended.output}"
+        failed = serving.run("deploy", version="1.0.11", **settings)
+        assert failed.code != 0
+        (made,) = proxies(serving, name)
+        serving.target.docker("stop", "--time", "1", made.split()[0])
+        serving.target.run("rm", f"{STATE}/{name}-staging/proxy/haproxy.cfg")
+        ended = serving.run("deploy", version="1.0.1", **settings)
+        assert ended.code == 0, ended.output
         assert [line.rpartition(" ")[2] for line in proxies(serving, name)] == ["running"]
     finally:
         serving.target.forget(name)
