@@ -62,7 +62,7 @@ def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -
     :param params: the options of :data:`OPTIONS`.
     :raises ProxyError: the proxy runs and cannot be asked.
     """
-    fronts = front.containers(engine, params["app"], params["environment"])
+    fronts = front.answering(home, front.containers(engine, params["app"], params["environment"]))
     return reconcile.Found(
         ours=containers(engine, params["app"], params["environment"]),
         fronts=fronts,

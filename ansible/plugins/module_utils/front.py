@@ -158,6 +158,14 @@ def _described(container: dict[str, Any]) -> dict[str, Any]:
     return {**described, "running": described["running"] and described["status"] != RESTARTING}
 
 
+def answering(home: Path, fronts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same proxies, of which a newest that does not answer does not run while an earlier one serves."""
+    if not fronts or not fronts[0]["running"] or not any(accepts(it) for it in fronts[1:]):
+        return fronts
+    newest = Proxy(Front(home).socket(fronts[0]["proxy"]))
+    return [{**fronts[0], "running": wait_until(lambda: _answers(newest), START_SECONDS)}, *fronts[1:]]
+
+
 def accepts(container: dict[str, Any]) -> bool:
     """Whether a proxy that is described gets new connections: it runs, and was not told to finish."""
     return bool(container["running"] and container["restart_policy"] != LEAVES)
@@ -226,6 +234,9 @@ def start(engine: Engine, home: Path, container: dict[str, Any]) -> None:
     name = container["name"]
     if container["restart_policy"] != STAYS:
         engine.update_restart_policy(name, STAYS)
+    if container["status"] == RESTARTING:
+        # Docker would let it wait for its turn, up to a minute.
+        engine.stop(name, 0)
     engine.start(name)
     proxy = Proxy(Front(home).socket(container["proxy"]))
     if not wait_until(lambda: _answers(proxy), START_SECONDS):

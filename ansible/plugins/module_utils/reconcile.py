@@ -191,8 +191,11 @@ def _serves(found: Found) -> Described | None:
 
 
 def _needs_front(found: Found) -> bool:
-    """Whether something gets its traffic from the proxy."""
-    return bool(live_slot(found) or (found.live is None and paused_container(found)))
+    """Whether something gets its traffic from the proxy, or did before somebody removed it."""
+    live = live_container(found.ours, found.live)
+    if live:
+        return live["slot"] in labels.BEHIND_PROXY
+    return (found.live or {}).get("slot") in labels.BEHIND_PROXY or paused_container(found) is not None
 
 
 def _surplus_fronts(found: Found) -> list[Step]:

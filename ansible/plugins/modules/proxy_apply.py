@@ -104,8 +104,8 @@ def apply(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
             front.start(engine, home, mine)
         except (EngineError, ProxyError):
             # It would be taken for the newest proxy from now on, while the one before it serves.
-            engine.remove(mine["name"])
             files.write_config(previous)
+            engine.remove(mine["name"])
             raise
         done.append(f"{mine['name']} started")
     files.forget_certificates()

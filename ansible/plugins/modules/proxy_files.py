@@ -9,7 +9,7 @@ short_description: Write what an environment's HAProxy reads at its next start o
 description:
   - Makes the proxy's folder, writes the certificate, and puts a changed configuration beside the one in use, as
     V(haproxy.cfg.new), so that it can be checked before M(slipway.core.proxy_apply) lets HAProxy use it.
-  - One that is in use and that HAProxy has not loaded, or another container has to load, is put there once more.
+  - One that is in use and that HAProxy has not loaded, or a new container has to load, is put there once more.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment: slipway.core.environment
@@ -27,7 +27,7 @@ options:
     type: bool
     default: true
   current:
-    description: Whether the only proxy container is the one that is wanted.
+    description: Whether the newest proxy container is the one that is wanted.
     type: bool
     default: true
   run:
@@ -89,7 +89,7 @@ def main() -> None:
         module.fail_json(msg=f"The proxy's files cannot be written to {files.folder}: {error.strerror or error}.")
         return
     done = "changes" if differs else "is as it should be" if params["loaded"] else "has not been loaded yet"
-    story = f"the proxy's configuration {done}{'' if params['current'] else '; another container takes over'}"
+    story = f"the proxy's configuration {done}{'' if params['current'] else '; HAProxy gets a new container'}"
     module.exit_json(changed=changed, diff=diff, story=story)
 
 

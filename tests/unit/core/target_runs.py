@@ -239,7 +239,7 @@ class Run:
     def apply_proxy(self, config: str) -> None:
         """The role ``proxy``."""
         fronts = [it["proxy"] for it in self.open["proxy"]["fronts"]]
-        current = fronts == [self.front]
+        current = fronts[:1] == [self.front]
         self._here(proxy_files, config=config, loaded=self.open["proxy"]["loaded"], current=current)
         if self.front in fronts[1:]:
             self._here(proxy_leave, container=self._front_name, timeout=0)

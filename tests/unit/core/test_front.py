@@ -146,3 +146,15 @@ def test_the_maintenance_page_is_shown_from_the_start_or_not(front: Front) -> No
     front.write_config(shown)
     assert front.with_page(True) == shown
     assert front.with_page(False) == CONFIG
+
+
+def test_a_proxy_that_does_not_answer_does_not_run_while_an_earlier_one_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fronts, "START_SECONDS", 0)
+    silent = {"proxy": "b", "running": True, "restart_policy": "unless-stopped"}
+    serves = {**silent, "proxy": "a"}
+    leaves = {**serves, "restart_policy": "no"}
+    assert [it["running"] for it in fronts.answering(tmp_path, [silent, serves])] == [False, True]
+    assert fronts.answering(tmp_path, [silent, leaves]) == [silent, leaves]
+    assert fronts.answering(tmp_path, [silent]) == [silent]
