@@ -13,6 +13,8 @@ Canonical JSON is UTF-8 with sorted keys, no spaces and nothing escaped that nee
 canonical, and verified as bytes, so none of them can change unnoticed. The chain does not depend on ``time``,
 because clocks move back. What a chain cannot show is that its newest lines are missing altogether.
 
+Nothing on the disk but this file says what is in it: whoever could write a second one would decide.
+
 The durable-file helpers below are shared with the lock and the configuration snapshots.
 """
 
@@ -30,8 +32,6 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any, NoReturn
 
-from ansible_collections.slipway.core.plugins.module_utils import ledger_index
-
 Entry = dict[str, Any]
 
 FIRST_PREV = "0" * 64
@@ -41,6 +41,9 @@ GUARD_TIMEOUT_SECONDS = 30.0
 _EVENT = re.compile(r"[a-z][a-z_]*")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 _GUARD_POLL_SECONDS = 0.01
+
+# By path, what this process has verified: its content, and the entries of that. A deployment ends with five reads.
+_verified: dict[str, tuple[bytes, list[Entry]]] = {}
 
 
 class LedgerDamaged(Exception):
@@ -59,21 +62,10 @@ class LedgerDamaged(Exception):
 def read(path: str) -> list[Entry]:
     """Return all entries, oldest first, after verifying every line; a missing file is an empty history.
 
-    Old entries of a long ledger come without their evidence, see :func:`whole`.
-
     Raises LedgerDamaged for the first line that is not as written, OSError if the file cannot be read.
     """
     content = _content(path)
-    return [] if content is None else _verify(path, content)[0]
-
-
-def whole(path: str, entries: list[Entry]) -> list[Entry]:
-    """Return entries that ``read`` has given with everything that their lines say, the evidence included.
-
-    Raises OSError if the file cannot be read.
-    """
-    lines = (_content(path) or b"").split(b"\n")
-    return [_parse(lines[entry["seq"] - 1]) for entry in entries]
+    return [] if content is None else _verify(path, content)
 
 
 def append(path: str, event: str, fields: dict[str, Any], now: datetime | None = None) -> Entry:
@@ -92,7 +84,7 @@ def append(path: str, event: str, fields: dict[str, Any], now: datetime | None =
         raise ValueError(f"the ledger sets these fields itself: {', '.join(reserved)}")
     with exclusive(path):
         content = _content(path)
-        entries, indexed = ([], 0) if content is None else _verify(path, content)
+        entries = [] if content is None else _verify(path, content)
         body = {
             **fields,
             "seq": len(entries) + 1,
@@ -101,9 +93,7 @@ def append(path: str, event: str, fields: dict[str, Any], now: datetime | None =
             "prev": entries[-1]["hash"] if entries else FIRST_PREV,
         }
         entry = {**body, "hash": hashlib.sha256(canonical(body)).hexdigest()}
-        longer = (content or b"") + canonical(entry) + b"\n"
-        write_durably(path, longer)
-        ledger_index.keep(path, longer, [*entries, entry], indexed)
+        write_durably(path, (content or b"") + canonical(entry) + b"\n")
     return entry
 
 
@@ -115,11 +105,15 @@ def _content(path: str) -> bytes | None:
         return None
 
 
-def _verify(path: str, content: bytes) -> tuple[list[Entry], int]:
-    """All entries, and how many of them an index has vouched for."""
-    known, size = ledger_index.load(path, content)
+def _verify(path: str, content: bytes) -> list[Entry]:
+    """All entries, of which those that this process has verified already, byte for byte, are not parsed again."""
+    before, known = _verified.get(path, (b"", []))
+    if not content.startswith(before):
+        before, known = b"", []
     with _no_garbage_collection():
-        return known + _verify_lines(path, content[size:], known), len(known)
+        entries = known + _verify_lines(path, content[len(before) :], known)
+    _verified[path] = (content, entries)
+    return list(entries)
 
 
 def _verify_lines(path: str, content: bytes, known: list[Entry]) -> list[Entry]:

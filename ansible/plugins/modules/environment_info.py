@@ -165,9 +165,8 @@ def main() -> None:
         found = environment.find(engine, params, home, history)
         serving = reconcile.live_container(found.ours, live)
         standby, canary = reconcile.standby(found), reconcile.paused_container(found)
-        asked = history.find_verified(params["version"]) if params["version"] else None
-        verified = ledger.whole(path, [asked])[0] if asked else None
-        recent = ledger.whole(path, history.recent(params["entries"]))
+        verified = history.find_verified(params["version"]) if params["version"] else None
+        recent = history.recent(params["entries"])
         drifted = environment.disagreements(engine, home, found, engine.info())
         unknown = environment.unknown(list(found.ours), history, environment.lock_left(home))
         drifted += [environment.lost(unknown, Path(path))] if unknown else []
