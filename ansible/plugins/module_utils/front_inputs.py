@@ -109,8 +109,13 @@ def canary_problems(values: Mapping[str, Any]) -> list[str]:
     if steps is None:
         return []
     numbers = [int(step) for step in steps]
-    if not numbers or any(not 0 < number <= 100 for number in numbers):
-        return [f"deploy_canary_steps is {numbers}: give shares of the traffic in per cent, from 1 to 100"]
+    if 100 in numbers:
+        return [
+            f"deploy_canary_steps is {numbers}, and beside 100 % nothing is left of the live release to compare with: "
+            "leave 100 out, as the cut-over follows the last share by itself"
+        ]
+    if not numbers or any(not 0 < number < 100 for number in numbers):
+        return [f"deploy_canary_steps is {numbers}: give shares of the traffic in per cent, from 1 to 99"]
     if sorted(set(numbers)) != numbers:
         return [f"deploy_canary_steps is {numbers}, and each share has to be larger than the one before it"]
     return []

@@ -32,6 +32,7 @@ def test_the_defaults_have_no_problem():
         ({"proxy_blue_port": 0}, "proxy_blue_port is 0, and a port is between 1 and 65535"),
         ({"deploy_port": 8081, "proxy_blue_port": 8081}, "deploy_port and proxy_blue_port are both 8081"),
         ({"proxy_blue_port": 9000, "proxy_green_port": 9000}, "proxy_blue_port and proxy_green_port are both 9000"),
+        ({"deploy_canary_steps": [50, 100]}, "nothing is left of the live release to compare with: leave 100 out"),
         ({"deploy_canary_steps": [5, 101]}, "deploy_canary_steps is [5, 101]: give shares"),
         ({"deploy_canary_steps": [-1]}, "deploy_canary_steps is [-1]: give shares"),
         ({"deploy_canary_steps": []}, "deploy_canary_steps is []: give shares"),
