@@ -18,6 +18,7 @@ SLOW = {"APP_FAULT_SECONDS": "60"}
 CANARY: dict[str, Any] = {
     "deploy_strategy": "canary",
     "deploy_canary_steps": [10, 50],
+    "deploy_canary_latency": "convict",
     "deploy_canary_bake_seconds": 3,
     "deploy_canary_min_requests": 20,
     "deploy_canary_deadline": 60,

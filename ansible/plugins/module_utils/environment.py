@@ -15,6 +15,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     lock,
     reconcile,
     snapshot,
+    way_back,
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
@@ -33,7 +34,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def explain(error: Exception) -> str:
     """What stopped a module, as a sentence that says what to do."""
-    text = str(error).rstrip(".")
+    text = way_back.told(error)
     text = text[:1].upper() + text[1:]
     if isinstance(error, ledger.LedgerDamaged):
         return f"{text}: nothing is deployed until you restore that file from a backup and run the same command again."

@@ -13,7 +13,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping
 
-from ansible_collections.slipway.core.plugins.module_utils import haproxy_stats, labels
+from ansible_collections.slipway.core.plugins.module_utils import haproxy_clients, haproxy_stats, labels
+from ansible_collections.slipway.core.plugins.module_utils.crowd import Tally
 
 SLOTS = labels.BEHIND_PROXY
 APP, CANDIDATE, MAINTENANCE = "app", "candidate", "maintenance"
@@ -167,14 +168,27 @@ class Proxy:
             raise ProxyError(f"HAProxy does not send {', '.join(addresses)} elsewhere: {' '.join(answer.split())}")
 
     def counters(self) -> dict[str, haproxy_stats.Counters]:
-        """What each slot has been asked and has answered since HAProxy started."""
-        rows = haproxy_stats.parse(self.ask("show stat"))
-        return {slot: haproxy_stats.counters(rows, APP, slot) for slot in SLOTS}
+        """What each slot has been asked and has answered since HAProxy started.
+
+        :raises ProxyError: HAProxy does not tell.
+        """
+        try:
+            rows = haproxy_stats.parse(self.ask("show stat"))
+            return {slot: haproxy_stats.counters(rows, APP, slot) for slot in SLOTS}
+        except ValueError as error:
+            raise ProxyError(str(error)) from error
+
+    def clients(self) -> dict[str, dict[str, Tally]]:
+        """By slot what each client address got from it, of those that have asked for something lately."""
+        return haproxy_clients.parse(self.ask(f"show table {haproxy_clients.TABLE}"), SLOTS)
 
     def sessions(self, slot: str) -> int:
         """Requests, streams and WebSockets that a slot is answering, those of people who asked for it included."""
-        rows = haproxy_stats.parse(self.ask("show stat"))
-        return sum(haproxy_stats.counters(rows, backend, slot).sessions for backend in (APP, CANDIDATE))
+        try:
+            rows = haproxy_stats.parse(self.ask("show stat"))
+            return sum(haproxy_stats.counters(rows, backend, slot).sessions for backend in (APP, CANDIDATE))
+        except ValueError as error:
+            raise ProxyError(str(error)) from error
 
 
 def wait_until(condition: Callable[[], Any], deadline: float, interval: float = 0.1) -> bool:

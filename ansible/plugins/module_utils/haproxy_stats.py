@@ -24,7 +24,7 @@ import csv
 import io
 from dataclasses import dataclass, fields
 
-from ansible_collections.slipway.core.plugins.module_utils.verdict import Sample
+from ansible_collections.slipway.core.plugins.module_utils.crowd import Sample
 
 Rows = dict[tuple[str, str], dict[str, str]]
 

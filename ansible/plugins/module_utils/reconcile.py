@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import front, labels
+from ansible_collections.slipway.core.plugins.module_utils import front, labels, standby_mark
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
     Proxy,
@@ -264,6 +264,9 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
     :param drain_seconds: how long requests on a container that is removed may take to finish.
     :raises EngineError, ProxyError: one could not be done.
     """
+    marked = standby_mark.marked(home)
+    if any(it and it["id"] == marked for it in (live_container(found.ours, found.live), paused_container(found))):
+        standby_mark.take_away(home)
     if any(step.routes for step in todo):
         # First of all: what is started or removed below must not meet a proxy that starts with another slot.
         front.Front(home).start_with(live_slot(found))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import reconcile
+from ansible_collections.slipway.core.plugins.module_utils import reconcile, standby_mark
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 
-SYSTEMD = Path("/run/systemd/system")
-CALL_SECONDS = 10
+
+class TimerError(Exception):
+    """A standby is marked, and no timer will stop it; the next run does."""
 
 
 def leave(
@@ -22,48 +24,55 @@ def leave(
     :param container: described, and running.
     :param grace: seconds that its requests may take to finish when it is stopped.
     :returns: what was done at once, one phrase each.
+    :raises TimerError: it stays warm until the next run.
     """
     if seconds:
-        keep_warm(engine, container, f"slipway-{home.name}-standby", seconds, grace)
+        keep_warm(engine, home, container, seconds, grace)
         return []
     reconcile.drain(engine, home, fronts, container, grace)
     return [f"stopped {container['name']}"]
 
 
-def keep_warm(engine: Engine, container: dict[str, Any], unit: str, seconds: int, grace: int) -> None:
+def keep_warm(engine: Engine, home: Path, container: dict[str, Any], seconds: int, grace: int) -> None:
     """Let a container run on for ``seconds``; after a restart of Docker or the machine it stays down.
 
     Where systemd runs, a timer of it stops the container; elsewhere the next run does.
 
     :param container: described.
-    :param unit: name of the timer, one for each environment.
     :param grace: seconds between SIGTERM and SIGKILL.
+    :raises TimerError: systemd does not set the timer.
     """
     if container["restart_policy"] != "no":
         engine.update_restart_policy(container["name"], "no")
-    if SYSTEMD.is_dir():
-        for command in timer(container["id"], unit, seconds, grace):
-            subprocess.run(command, check=False, capture_output=True, timeout=CALL_SECONDS)
+    standby_mark.put(home, container["id"])
+    if not standby_mark.SYSTEMD.is_dir():
+        return
+    try:
+        standby_mark.call(standby_mark.forget(home))
+        answer = standby_mark.call(timer(home, container["id"], seconds, grace))
+    except (OSError, subprocess.SubprocessError) as error:
+        raise TimerError(
+            f"{container['name']} runs on until the next run, as systemd sets no timer: {error}"
+        ) from error
+    if answer.returncode:
+        said = answer.stderr.decode("utf-8", "replace").strip() or f"it exits with {answer.returncode}"
+        raise TimerError(f"{container['name']} runs on until the next run, as systemd sets no timer: {said}")
 
 
-def timer(container: str, unit: str, seconds: int, grace: int) -> list[list[str]]:
-    """The commands that forget an earlier timer and set a new one.
+def timer(home: Path, container: str, seconds: int, grace: int) -> list[str]:
+    """The command that sets a timer.
 
-    When the time is over, the container is stopped only if it is a standby still: a rollback to it gives it its
-    restart policy back before it moves any traffic. It is named by its id, as the slot's name may be another's by then.
+    When the time is over, the container is stopped only if it has the mark of a standby still, which it loses before it
+    gets any traffic. It is named by its id, as the slot's name may be another's by then.
     """
-    policy = "{{ .HostConfig.RestartPolicy.Name }}"
-    still_standby = f'[ "$(docker inspect --format "{policy}" {container})" = no ]'
+    still_standby = f'[ "$(cat {shlex.quote(str(home / standby_mark.MARK))})" = {shlex.quote(container)} ]'
     return [
-        ["systemctl", "stop", f"{unit}.timer"],
-        [
-            "systemd-run",
-            f"--unit={unit}",
-            f"--on-active={seconds}",
-            "--timer-property=AccuracySec=1s",
-            "--collect",
-            "sh",
-            "-c",
-            f"{still_standby} && exec docker stop --time {grace} {container}",
-        ],
+        "systemd-run",
+        f"--unit={standby_mark.unit(home)}",
+        f"--on-active={seconds}",
+        "--timer-property=AccuracySec=1s",
+        "--collect",
+        "sh",
+        "-c",
+        f"{still_standby} && exec docker stop --time {grace} {shlex.quote(container)}",
     ]

@@ -13,25 +13,27 @@ all. The price is small: at the 300th look a conviction takes a few more failure
 **Significant is not bad.** A million requests make a difference of 0.02 % significant; so the increase must also exceed
 ``tolerance``. And whatever chance says, ``min_failures`` guards against convicting for one request.
 
-**Latency.** HAProxy tells moving averages, without a variance, so there is no test and no level of significance, only
-a rule: the candidate's average exceeds both ``latency_factor`` times the other's and that plus ``latency_floor_ms``, in
-``latency_looks`` looks in a row that each saw new requests. It does not notice slow outliers that the average hides,
-nor timeouts (those are failures), nor whether the candidate got the costlier requests. Looks share most of their
-requests, so that "in a row" guards against a hiccup, not against chance. A candidate's average starts with its cold
-caches, which is why it convicts only after ``min_requests``; a slow spell of both moves the younger average more.
+**Latency.** There is no variance, so there is no test and no level of significance, only a rule: the candidate's time,
+that of a typical client address, exceeds both ``latency_factor`` times the other's and that plus ``latency_floor_ms``,
+in ``latency_looks`` looks in a row that each saw new requests. It does not notice slow outliers, nor timeouts (those
+are failures), nor whether the candidate got the costlier requests. Looks share most of their requests, so that "in a
+row" guards against a hiccup, not against chance. So it warns, and convicts only where ``latency`` says so.
 
-**What is assumed.** Requests fail independently, and who gets one does not depend on it. A burst of failures that one
-client causes, or a share of traffic that is changed while the rate of failures changes too, can mislead the test.
+**One client** decides nothing: where the addresses are known (``crowd.py``), a release is convicted only for what holds
+whichever one address is left out. Where nearly all requests come from one address, there is too little evidence.
+
+**What is assumed.** Requests fail independently, and who gets one does not depend on it. A share of traffic that is
+changed while the rate of failures changes too can mislead the test.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
-from math import isfinite
 from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import fisher
+from ansible_collections.slipway.core.plugins.module_utils.crowd import Crowd, Sample
 
 
 class Outcome(Enum):
@@ -45,27 +47,8 @@ class Outcome(Enum):
 
 # How the reason begins when a deadline decided, and not the requests.
 UNDECIDED = "it is undecided after"
+WARN, CONVICT = "warn", "convict"
 ON_TOO_FEW = {"promote": Outcome.GOOD, "abort": Outcome.BAD, "pause": Outcome.PAUSE}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What one release did in the interval: requests, how many of them failed, and its average time in milliseconds."""
-
-    requests: int
-    failures: int = 0
-    response_ms: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.failures <= self.requests:
-            raise ValueError(f"{self.failures} of {self.requests} requests cannot have failed")
-        if not (isfinite(self.response_ms) and self.response_ms >= 0):
-            raise ValueError(f"{self.response_ms} ms is no response time")
-
-    @property
-    def share(self) -> float:
-        """The share of requests that failed, 0 without requests."""
-        return self.failures / self.requests if self.requests else 0.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +64,8 @@ class Policy:
     :param on_too_few: what an undecided candidate gets at the deadline: ``promote``, ``abort`` or ``pause``.
     :param latency_factor: how many times as long as live's average the candidate's may be.
     :param latency_floor_ms: milliseconds by which it must exceed live's at least.
-    :param latency_looks: looks in a row with new requests that convict a slow candidate; 0 passes over latency.
+    :param latency_looks: looks in a row with new requests that make a candidate slow; 0 passes over latency.
+    :param latency: whether a slow candidate is convicted (``convict``) or only told of (``warn``).
     :raises ValueError: a value makes no sense.
     """
 
@@ -95,6 +79,7 @@ class Policy:
     latency_factor: float = 2.0
     latency_floor_ms: float = 50.0
     latency_looks: int = 5
+    latency: str = WARN
 
     def __post_init__(self) -> None:
         sound = {
@@ -108,6 +93,7 @@ class Policy:
             "latency_factor": self.latency_factor >= 1,
             "latency_floor_ms": self.latency_floor_ms >= 0,
             "latency_looks": self.latency_looks >= 0,
+            "latency": self.latency in (WARN, CONVICT),
         }
         for name, good in sound.items():
             if not good:
@@ -128,12 +114,16 @@ FIRST = Looks()
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer: ``reason`` is one clause for people, ``evidence`` is for the ledger, ``looks`` for the next look."""
+    """The answer: ``reason`` is one clause for people, ``evidence`` is for the ledger, ``looks`` for the next look.
+
+    ``warning`` is a clause on what speaks against the candidate and does not convict it; empty for nothing.
+    """
 
     outcome: Outcome
     reason: str
     evidence: dict[str, Any] = field(default_factory=dict)
     looks: Looks = FIRST
+    warning: str = ""
 
 
 def threshold(alpha: float, look: int) -> float:
@@ -174,23 +164,55 @@ def _next(candidate: Sample, live: Sample, policy: Policy, looks: Looks, concurr
     return Looks(looks.number + 1, (candidate.requests, live.requests), in_a_row)
 
 
-def _against(candidate: Sample, live: Sample, policy: Policy, looks: Looks, other: str) -> str:
-    """What the candidate is convicted for, in a clause; empty when it is not."""
-    if fails_more(candidate, live, policy, looks.number):
-        return f"it fails more often than {other}: {_failed(candidate)} against {_failed(live)}"
-    if 0 < policy.latency_looks <= looks.slow and candidate.requests >= policy.min_requests:
-        return (
-            f"it answers more slowly than {other}: in {candidate.response_ms:.0f} ms on average against "
-            f"{live.response_ms:.0f} ms, in {looks.slow} looks in a row"
-        )
-    return ""
+@dataclass(frozen=True)
+class _Charges:
+    """What speaks against the candidate, each a clause or empty: what convicts it, and what does not."""
+
+    against: str = ""
+    failures: str = ""
+    latency: str = ""
+
+    @property
+    def warning(self) -> str:
+        return "; ".join(filter(None, (self.failures, self.latency)))
+
+
+def _charges(
+    candidate: Sample, live: Sample, policy: Policy, looks: Looks, other: str, crowd: Crowd | None
+) -> _Charges:
+    def worse(one: Sample, two: Sample) -> bool:
+        return fails_more(one, two, policy, looks.number)
+
+    total = worse(candidate, live)
+    failing = f"it fails more often than {other}: {_failed(candidate)} against {_failed(live)}"
+    if crowd.convicts(worse) if crowd else total:
+        return _Charges(failing)
+    failures = f"{failing}, but for too few client addresses to hold that against it" if total else ""
+    if not 0 < policy.latency_looks <= looks.slow or candidate.requests < policy.min_requests:
+        return _Charges(failures=failures)
+    slow = (
+        f"it answers more slowly than {other}: in {candidate.response_ms:.0f} ms against "
+        f"{live.response_ms:.0f} ms, in {looks.slow} looks in a row"
+    )
+    convicts = policy.latency == CONVICT and (crowd is None or crowd.paces() is not None)
+    return _Charges(slow, failures) if convicts else _Charges(failures=failures, latency=slow)
+
+
+def _paced(candidate: Sample, live: Sample, crowd: Crowd | None) -> tuple[Sample, Sample]:
+    """Both with the times of a typical address, where enough addresses are known."""
+    paces = crowd.paces() if crowd else None
+    if not paces:
+        return candidate, live
+    return replace(candidate, response_ms=paces[0]), replace(live, response_ms=paces[1])
 
 
 def _failed(sample: Sample) -> str:
     return f"{sample.failures} of {sample.requests} requests failed ({sample.share:.1%})"
 
 
-def _evidence(candidate: Sample, live: Sample, policy: Policy, waited: float, looks: Looks) -> dict[str, Any]:
+def _evidence(
+    candidate: Sample, live: Sample, policy: Policy, waited: float, looks: Looks, crowd: Crowd | None
+) -> dict[str, Any]:
     return {
         "candidate": {**asdict(candidate), "share": round(candidate.share, 6)},
         "live": {**asdict(live), "share": round(live.share, 6)},
@@ -199,49 +221,60 @@ def _evidence(candidate: Sample, live: Sample, policy: Policy, waited: float, lo
         "look": looks.number,
         "slow_looks": looks.slow,
         "seconds": round(waited, 1),
+        **({"addresses": {"candidate": len(crowd.candidate), "live": len(crowd.live)}} if crowd else {}),
     }
 
 
-def judge(candidate: Sample, live: Sample, policy: Policy, waited: float, looks: Looks = FIRST) -> Verdict:
+def judge(
+    candidate: Sample, live: Sample, policy: Policy, waited: float, looks: Looks = FIRST, crowd: Crowd | None = None
+) -> Verdict:
     """The verdict on a candidate that shares the traffic with the live release.
 
     :param candidate: what it did since it got traffic.
     :param live: what the live release did in the same interval.
     :param waited: seconds of that interval.
     :param looks: the ``looks`` of the verdict before this one.
+    :param crowd: the same by client address; without it each request counts as another client's.
     """
+    candidate, live = _paced(candidate, live, crowd)
     looks = _next(candidate, live, policy, looks, concurrent=True)
     counts = f"{_failed(candidate)}, of the live release {_failed(live)}"
+    charges = _charges(candidate, live, policy, looks, "the live release", crowd)
     enough = min(candidate.requests, live.requests) >= policy.min_requests and waited >= policy.min_seconds
-    against = _against(candidate, live, policy, looks, "the live release")
-    if against:
-        outcome, reason = Outcome.BAD, against
-    elif enough and not looks.slow:
+    if charges.failures and crowd:
+        # What one address has brought about is passed over where the others have shown enough.
+        enough = enough and crowd.others() >= policy.min_requests
+    if policy.latency == CONVICT:
+        enough = enough and not looks.slow
+    if charges.against:
+        outcome, reason = Outcome.BAD, charges.against
+    elif enough:
         outcome, reason = Outcome.GOOD, f"nothing speaks against it: {counts}"
     elif waited >= policy.deadline:
         outcome, reason = ON_TOO_FEW[policy.on_too_few], f"{UNDECIDED} {waited:.0f} s: {counts}"
     else:
         outcome, reason = Outcome.WAIT, f"it is undecided yet: {counts}"
-    return Verdict(outcome, reason, _evidence(candidate, live, policy, waited, looks), looks)
+    if charges.warning and outcome in (Outcome.GOOD, Outcome.PAUSE):
+        reason = f"it may go on: {counts}"
+    evidence = _evidence(candidate, live, policy, waited, looks, crowd)
+    return Verdict(outcome, reason, evidence, looks, charges.warning)
 
 
-def judge_soak(sample: Sample, baseline: Sample, policy: Policy, waited: float, looks: Looks = FIRST) -> Verdict:
-    """The verdict on a release that has all the traffic: BAD as soon as that is clear, GOOD at the deadline.
+def suspect(
+    sample: Sample, baseline: Sample, policy: Policy, looks: Looks = FIRST, crowd: Crowd | None = None
+) -> Verdict:
+    """Whether a release that has all the traffic does worse than the one before it did: BAD or WAIT.
 
-    The two are not concurrent: whatever else changed at the cut-over, the hour or a database, is blamed on the release.
+    The two are not concurrent, and whatever else has changed, the hour or a database, would be blamed on the release.
+    So this convicts nobody: it says that the two have to be compared over the same time.
 
     :param sample: what it did since the cut-over.
-    :param baseline: what the release before did in an interval just before; empty when there was none.
-    :param waited: seconds since the cut-over.
+    :param baseline: what the release before did until then; empty when there was none.
     :param looks: the ``looks`` of the verdict before this one.
+    :param crowd: the same by client address.
     """
+    sample, baseline = _paced(sample, baseline, crowd)
     looks = _next(sample, baseline, policy, looks, concurrent=False)
-    counts = f"{_failed(sample)}, of the release before {_failed(baseline)}"
-    against = _against(sample, baseline, policy, looks, "the release before")
-    if against:
-        outcome, reason = Outcome.BAD, against
-    elif waited >= policy.deadline:
-        outcome, reason = Outcome.GOOD, f"nothing spoke against it in {waited:.0f} s: {counts}"
-    else:
-        outcome, reason = Outcome.WAIT, f"it soaks for {policy.deadline:.0f} s: {counts}"
-    return Verdict(outcome, reason, _evidence(sample, baseline, policy, waited, looks), looks)
+    charges = _charges(sample, baseline, policy, looks, "the release before", crowd)
+    outcome = Outcome.BAD if charges.against else Outcome.WAIT
+    return Verdict(outcome, charges.against, {}, looks, charges.warning)

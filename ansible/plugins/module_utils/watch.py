@@ -100,12 +100,16 @@ class Watch:
     :param params: the values of OPTIONS.
     :param gone: why the container cannot answer any more; empty while it runs.
     :param proven: whether it was healthy a moment ago, so that there is nothing to wait for when it is not.
+    :param excused: whether a probe that fails says nothing, since another release fails at the same time.
+    :param confirm: failed probes in a row that make what was healthy bad.
     :param disturbed: why the release is bad although its health check passes; asked while ``hold`` lasts.
     """
 
     params: dict[str, Any]
     gone: Callable[[], str] = lambda: ""
     disturbed: Callable[[], str] = lambda: ""
+    excused: Callable[[], bool] = lambda: False
+    confirm: int = 1
     proven: bool = False
     _probes: list[dict[str, Any]] = field(default_factory=list)
     _body: str = ""
@@ -116,16 +120,18 @@ class Watch:
         check, hold, deadline = self.params["check"], self.params["hold"], self.params["deadline"]
         health = expected(self.params)
         self._started = time.monotonic()
-        passed = broken_smoke = 0
+        passed = failed = broken_smoke = 0
+        was_healthy = self.proven
         while True:
-            was_healthy = passed > 0 or self.proven
+            was_healthy = was_healthy or passed > 0
             passed = 0 if self._ask(check["path"], health) else passed + 1
             elapsed = time.monotonic() - self._started
             if passed == 0:
                 gone = self.gone()
                 if gone:
                     return self._verdict(gone)
-                if (hold or self.proven) and was_healthy:
+                failed = 0 if self.excused() else failed + 1
+                if (hold or self.proven) and was_healthy and failed >= self.confirm:
                     return self._verdict("it was healthy and then was not")
             elif hold and (trouble := self.disturbed()):
                 return self._verdict(trouble)
@@ -136,6 +142,8 @@ class Watch:
                 broken_smoke += 1
                 if broken_smoke >= SMOKE_ATTEMPTS:
                     return self._verdict(f"{broken} fails while it says it is ready")
+            if passed:
+                failed = 0
             if elapsed >= deadline + hold:
                 return self._verdict(f"not within {deadline} s")
             time.sleep(self.params["interval"])

@@ -65,10 +65,19 @@ entry:
   type: dict
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front, history, ledger, lock
-from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.haproxy import SLOTS, ProxyError, Routes, shared
+from ansible_collections.slipway.core.plugins.module_utils import (
+    environment,
+    front,
+    history,
+    recording,
+    standby_mark,
+    way_back,
+)
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import SLOTS, Routes, shared
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
@@ -88,22 +97,26 @@ def main() -> None:
     home = environment.home(params["directory"], params["app"], params["environment"])
     slot, weight = params["slot"], params["weight"]
     engine = Engine()
+    entry: dict[str, Any] | None = None
+    fields = {**params["fields"], "weight": weight, "slot": slot}
     try:
-        fields = {**params["fields"], "weight": weight, "slot": slot}
         history.check_fields("paused", fields)
         with Tenure(home, params["run"]):
+            standby_mark.take_away(home)
             engine.update_restart_policy(params["container"], params["restart_policy"])
             # The entry comes first: it is what a later run trusts to leave the candidate where it is.
-            entry = ledger.append(str(home / environment.LEDGER), "paused", fields)
+            entry = recording.record(str(home / environment.LEDGER), "paused", fields, module.warn)
             fronts = front.containers(engine, params["app"], params["environment"])
             before = front.routes(home, fronts)
             other = next(name for name in SLOTS if name != slot)
             live = other if before and before.weights[other] else ""
             maintenance = bool(before and before.maintenance)
             front.route(home, fronts, Routes(shared(live, slot, weight), slot, maintenance))
-    except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, lock.LockLost) as error:
-        module.fail_json(msg=environment.explain(error))
-        return
+    except Exception as error:
+        if entry is None:
+            module.fail_json(msg=environment.explain(error))
+            return
+        module.warn(f"The candidate waits without its traffic, which the next run gives it: {way_back.told(error)}.")
     story = f"{fields['version']} waits with {weight} % of the traffic; X-Canary: always reaches it"
     module.exit_json(changed=True, entry=entry, story=story)
 

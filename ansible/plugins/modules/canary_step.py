@@ -44,6 +44,11 @@ options:
     type: str
     choices: [promote, abort]
     default: abort
+  latency:
+    description: Whether a candidate that answers much more slowly than the live release is only told of or given up.
+    type: str
+    choices: [warn, convict]
+    default: warn
   run:
     description: The run, which has to hold the environment's lock; the lock is renewed meanwhile.
     type: str
@@ -81,8 +86,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock, verdict
-from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock, soak, verdict, way_back
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
     SLOTS,
     Proxy,
@@ -94,6 +99,10 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 LOOK_SECONDS = 1.0
+
+
+class Bad(Exception):
+    """The candidate is not good enough for its share."""
 
 
 class Step:
@@ -108,6 +117,7 @@ class Step:
         self.home = home
         self.engine = Engine()
         self.fronts = front.containers(self.engine, params["app"], params["environment"])
+        self.warning = ""
         self.live = next(slot for slot in SLOTS if slot != params["slot"])
         self.before = front.routes(self.home, self.fronts)
         if self.before is None:
@@ -132,16 +142,15 @@ class Step:
             min_seconds=self.params["bake"],
             deadline=self.params["deadline"],
             on_too_few=self.params["on_too_few"],
+            latency=self.params["latency"],
         )
         looks = verdict.FIRST
-        start = proxy.counters()
-        began = time.monotonic()
+        both = soak.Interval(proxy, self.params["slot"])
         while True:
-            waited = time.monotonic() - began
-            now = proxy.counters()
-            candidate, live = (now[slot].since(start[slot]).sample() for slot in (self.params["slot"], self.live))
-            found = verdict.judge(candidate, live, policy, waited, looks)
-            looks = found.looks
+            waited = both.seconds
+            both.look()
+            found = verdict.judge(*both.samples(), policy, waited, looks, both.crowd())
+            looks, self.warning = found.looks, found.warning
             evidence = {"weight": self.params["weight"], "seconds": round(waited, 1), **found.evidence}
             ended = self.engine.ended(self.params["container"])
             if ended:
@@ -164,30 +173,30 @@ def main() -> None:
             "min_requests": {"type": "int", "default": 100},
             "deadline": {"type": "int", "default": 600},
             "on_too_few": {"type": "str", "choices": ["promote", "abort"], "default": "abort"},
+            "latency": {"type": "str", "choices": [verdict.WARN, verdict.CONVICT], "default": verdict.WARN},
             "run": {"type": "str", "required": True},
         },
     )
     share = f"{module.params['weight']} %"
+    evidence: dict[str, Any] = {}
     try:
         home = environment.home(*(module.params[name] for name in environment.OPTIONS))
         with Tenure(home, module.params["run"]):
             step = Step(module.params, home)
-            step.route(module.params["weight"])
-            good = False
-            try:
+            with way_back.unless_it_stays(step.back, "the traffic") as share_given:
+                step.route(module.params["weight"])
                 good, reason, evidence = step.watch()
-            finally:
                 if not good:
-                    step.back()
+                    raise Bad(f"At {share} of the traffic the candidate is bad: {reason}.")
+                share_given.stays = True
     except lock.LockLost as lost:
         module.fail_json(msg=f"The canary was given up, because {lost}.")
         return
-    except (EngineError, ProxyError, OSError) as error:
-        module.fail_json(msg=environment.explain(error))
+    except Exception as error:
+        module.fail_json(msg=environment.explain(error), **({"evidence": evidence} if evidence else {}))
         return
-    if not good:
-        module.fail_json(msg=f"At {share} of the traffic the candidate is bad: {reason}.", evidence=evidence)
-        return
+    if step.warning:
+        module.warn(f"Not held against the candidate at {share} of the traffic: {step.warning}.")
     module.exit_json(changed=True, evidence=evidence, story=f"{share} of the traffic: {reason}")
 
 

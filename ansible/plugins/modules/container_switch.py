@@ -58,8 +58,8 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import lock
-from ansible_collections.slipway.core.plugins.module_utils.engine import ANSWER_SECONDS, Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils import environment, way_back
+from ansible_collections.slipway.core.plugins.module_utils.engine import ANSWER_SECONDS, Engine
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 # Of Docker Engine at most: stop, start, and start the first one again.
@@ -86,6 +86,7 @@ def main() -> None:
     stop, start = (module.params[name].lstrip("/") for name in ("stop", "start"))
     grace = module.params["grace"]
     engine = Engine()
+    tried = False
     try:
         stopping = is_running(engine, stop)
         starting = bool(start) and not is_running(engine, start)
@@ -94,22 +95,26 @@ def main() -> None:
             return
         with Tenure(Path(module.params["home"]), module.params["run"], uncut=grace + CALLS * ANSWER_SECONDS):
             began = time.monotonic()
-            if stopping:
-                engine.stop(stop, grace)
-            if starting:
-                try:
+
+            def back() -> None:
+                if stopping:
+                    engine.start(stop)
+
+            with way_back.unless_it_stays(back, stop or "nothing") as switch:
+                tried = True
+                if stopping:
+                    engine.stop(stop, grace)
+                if starting:
                     engine.start(start)
-                except EngineError as error:
-                    if stopping:
-                        engine.start(stop)
-                    module.fail_json(msg=f"{start} could not be started: {error}.", restarted=stopping)
-                    return
+                switch.stays = True
             seconds = round(time.monotonic() - began, 2)
-    except (lock.LockLost, OSError) as error:
-        module.fail_json(msg=f"Nothing was switched, because {error}.")
-        return
-    except EngineError as error:
-        module.fail_json(msg=f"{stop or 'nothing'} could not be replaced by {start or 'nothing'}: {error}.")
+    except Exception as error:
+        told = way_back.told(error)
+        if tried:
+            what = f"{stop or 'nothing'} could not be replaced by {start or 'nothing'}"
+            module.fail_json(msg=f"{what}: {told}.", restarted=stopping and not isinstance(error, way_back.NotBack))
+            return
+        module.fail_json(msg=environment.explain(RuntimeError(f"nothing was switched, because {told}")))
         return
     module.exit_json(
         changed=True,

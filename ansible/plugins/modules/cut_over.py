@@ -30,6 +30,12 @@ options:
     description: What Docker does from now on when O(container) stops.
     type: str
     default: unless-stopped
+  soak_latency:
+    description: Whether a release that answers much more slowly than the one before it, over the same time, is only
+      told of or moved back.
+    type: str
+    choices: [warn, convict]
+    default: warn
   verify:
     description: Whether to ask for health before and after.
     type: bool
@@ -87,12 +93,23 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock, soak
-from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
+from ansible_collections.slipway.core.plugins.module_utils import (
+    environment,
+    front,
+    soak,
+    standby_mark,
+    verdict,
+    way_back,
+)
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to, shared
 from ansible_collections.slipway.core.plugins.module_utils.probe import judge
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch, expected, fetch
+
+# Probes in a row that have to fail before a release that was healthy is found bad.
+CONFIRM = 3
+SERVER_ERRORS = 500
 
 
 class Refused(Exception):
@@ -127,7 +144,7 @@ class CutOver:
             )
 
     def move(self) -> dict[str, Any]:
-        """Move the traffic, and watch what becomes of it.
+        """Move the traffic, and watch what becomes of it: it goes back unless the release passes.
 
         :raises Refused: it was moved back.
         """
@@ -135,10 +152,20 @@ class CutOver:
         previous = front.routes(self.home, fronts)
         if previous is None:
             raise ProxyError(f"no proxy runs for {self.params['app']}-{self.params['environment']}")
-        if self.params["container"]:
-            self.engine.update_restart_policy(self.params["container"], self.params["restart_policy"])
-        newest = front.proxies(self.home, fronts)[0]
-        watched = soak.Soak(newest, self.params["to"], self.params["hold"])
+        if not self.params["verify"]:
+            return self._route(fronts, previous)
+
+        def back() -> None:
+            front.route(self.home, fronts, previous)
+            self.files.write_config(self.before)
+
+        with way_back.unless_it_stays(back, "the traffic") as move:
+            done = self._route_and_watch(fronts, previous)
+            move.stays = True
+        return done
+
+    def _route(self, fronts: list[dict[str, Any]], previous: Routes) -> dict[str, Any]:
+        """Send all traffic to the slot, now and when HAProxy starts again."""
         proven = self.params["slot_url"].rpartition("/")[2]
         addresses = {self.params["to"]: proven} if proven else {}
         wanted = Routes(all_to(self.params["to"]), maintenance=previous.maintenance, addresses=addresses)
@@ -146,20 +173,41 @@ class CutOver:
         front.route(self.home, fronts, wanted)
         moved = {"flip_ms": round((time.monotonic() - began) * 1000, 1), "moved_at": round(time.time(), 3)}
         wrote = self.files.start_with(self.params["to"])
-        moved["changed"] = wrote or previous != wanted
-        if not self.params["verify"]:
-            return moved
-        verdict = Watch(
+        return {**moved, "changed": wrote or previous != wanted}
+
+    def _route_and_watch(self, fronts: list[dict[str, Any]], previous: Routes) -> dict[str, Any]:
+        if self.params["container"]:
+            self.engine.update_restart_policy(self.params["container"], self.params["restart_policy"])
+        newest = front.proxies(self.home, fronts)[0]
+        other = next((slot for slot, weight in previous.weights.items() if weight and slot != self.params["to"]), "")
+
+        def share(weight: int) -> None:
+            weights = shared(other, self.params["to"], weight)
+            front.route(self.home, fronts, Routes(weights, maintenance=previous.maintenance))
+
+        def gone() -> str:
+            return self.engine.ended(self.params["container"])
+
+        watched = soak.Soak(newest, self.params["to"], share if other else None, gone, self.params["soak_latency"])
+        moved = self._route(fronts, previous)
+        seen = Watch(
             self.params,
-            gone=lambda: self.engine.ended(self.params["container"]),
+            gone=gone,
             disturbed=watched.trouble,
+            excused=lambda: bool(other) and self._fails_too(previous.addresses.get(other, "")),
+            confirm=CONFIRM,
             proven=True,
         ).run()
-        if not verdict["healthy"]:
-            front.route(self.home, fronts, previous)
-            self.files.write_config(self.before)
-            raise Refused(**verdict, soak=watched.told(), returned=True)
-        return {**moved, **verdict, "soak": watched.told()}
+        if not seen["healthy"]:
+            raise Refused(**seen, soak=watched.told(), returned=True)
+        return {**moved, **seen, "soak": watched.told(), "said": watched.warnings}
+
+    def _fails_too(self, address: str) -> bool:
+        """Whether the release before, asked at the same time, does not answer either: then it is the machine."""
+        if not address:
+            return False
+        status = fetch(f"http://{address}{self.params['check']['path']}", self.params)["status"]
+        return not 0 < status < SERVER_ERRORS
 
 
 def story(params: dict[str, Any], done: dict[str, Any]) -> str:
@@ -181,6 +229,7 @@ def main() -> None:
             "to": {"type": "str", "required": True},
             "slot_url": {"type": "str", "default": ""},
             "restart_policy": {"type": "str", "default": "unless-stopped"},
+            "soak_latency": {"type": "str", "choices": [verdict.WARN, verdict.CONVICT], "default": verdict.WARN},
             "verify": {"type": "bool", "default": True},
             "run": {"type": "str", "required": True},
         },
@@ -195,15 +244,23 @@ def main() -> None:
         return
     try:
         with Tenure(cut_over.home, params["run"]):
+            # Whatever gets traffic from here on is no standby that a timer stops.
+            standby_mark.take_away(cut_over.home)
             if params["verify"]:
                 cut_over.prove()
             done = cut_over.move()
     except Refused as refusal:
         module.fail_json(**refusal.result)
         return
-    except (EngineError, ProxyError, OSError, lock.LockLost) as error:
+    except way_back.NotBack as error:
+        found = error.__cause__.result if isinstance(error.__cause__, Refused) else {}
+        module.fail_json(**{**found, "msg": environment.explain(error), "returned": False})
+        return
+    except Exception as error:
         module.fail_json(msg=environment.explain(error))
         return
+    for warning in done.pop("said", []):
+        module.warn(warning)
     module.exit_json(**{**done, "diff": diff, "story": story(params, done)})
 
 

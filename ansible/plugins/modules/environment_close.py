@@ -93,8 +93,10 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     ledger,
     lock,
     reconcile,
+    recording,
     retention,
     standby,
+    way_back,
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
@@ -103,40 +105,53 @@ from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 REFUSALS = (EngineError, ProxyError, OSError, ValueError, lock.LockDamaged, lock.LockLost, ledger.LedgerDamaged)
 
 
-def record(params: dict[str, Any], home: Path) -> dict[str, Any]:
+def record(module: AnsibleModule, home: Path) -> dict[str, Any]:
     """Write the entry of the release that is live from now on."""
-    history.check_fields("deployed", params["fields"])
-    return ledger.append(str(home / environment.LEDGER), "deployed", params["fields"])
+    fields = module.params["fields"]
+    history.check_fields("deployed", fields)
+    return recording.record(str(home / environment.LEDGER), "deployed", fields, module.warn)
 
 
-def retire(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
+def retire(engine: Engine, module: AnsibleModule, home: Path) -> list[str]:
     """Leave nothing but the live container and, behind the proxy, a standby; returns what was done."""
+    params = module.params
     found = environment.find(engine, params, home, history.History(ledger.read(str(home / environment.LEDGER))))
     done = reconcile.act(engine, home, found, reconcile.steps(found), params["drain_timeout"])
     spare = reconcile.standby(found)
     if spare and spare["running"]:
-        fronts = found.fronts
-        done += standby.leave(engine, home, fronts, spare, params["warm_standby"], params["drain_timeout"])
+        try:
+            done += standby.leave(engine, home, found.fronts, spare, params["warm_standby"], params["drain_timeout"])
+        except standby.TimerError as error:
+            module.warn(environment.explain(error))
     return done
 
 
 def tidy(module: AnsibleModule, home: Path) -> tuple[list[str], dict[str, Any]]:
-    """Retire and prune; what fails is a warning where an entry has been written."""
+    """Retire and prune; whatever fails is a warning where an entry has been written."""
     params = module.params
-    engine = Engine()
+    retired: list[str] = []
     try:
-        retired = retire(engine, params, home)
+        engine = Engine()
+        retired = retire(engine, module, home)
         keep, keep_failed, now = params["keep"], params["keep_failed"], datetime.now(timezone.utc)
         directory = Path(params["directory"])
         pruned = retention.prune(engine, directory, home, params["image"], keep, keep_failed, now)
-    except REFUSALS as error:
+    except Exception as error:
         if not params["fields"]:
             raise
-        module.warn(f"The release is live, and not everything could be tidied up: {environment.explain(error)}")
-        return [], {"images": [], "configurations": []}
+        module.warn(f"The release is live, and not everything could be tidied up: {way_back.told(error)}.")
+        return retired, {"images": [], "configurations": []}
     if pruned.get("warning"):
         module.warn(pruned.pop("warning"))
     return retired, pruned
+
+
+def release(module: AnsibleModule, path: str) -> None:
+    """Give the lock back; it ends with its lease where that fails."""
+    try:
+        lock.release(path, module.params["run"])
+    except REFUSALS as error:
+        module.warn(f"The lock could not be released, and ends with its lease: {way_back.told(error)}.")
 
 
 def story(entry: dict[str, Any] | None, retired: list[str], removed: int) -> str:
@@ -175,17 +190,20 @@ def main() -> None:
         if not params["fields"] and (held is None or held.run_id != params["run"]):
             module.exit_json(changed=False, entry=None, retired=[], pruned=nothing)
             return
-        with Tenure(home, params["run"]):
-            if params["fields"]:
-                entry = record(params, home)
-            try:
+        try:
+            with Tenure(home, params["run"]):
+                if params["fields"]:
+                    entry = record(module, home)
                 if params["prune"]:
                     retired, pruned = tidy(module, home)
-            finally:
-                lock.release(path, params["run"])
+        finally:
+            # After an entry nothing may fail any more, and before it the first cause is the one to tell.
+            release(module, path)
     except REFUSALS as error:
-        module.fail_json(msg=environment.explain(error))
-        return
+        if entry is None:
+            module.fail_json(msg=environment.explain(error))
+            return
+        module.warn(f"The release is live: {way_back.told(error)}.")
     removed = len(pruned["images"])
     module.exit_json(
         changed=bool(entry or retired or removed or pruned["configurations"]),

@@ -86,11 +86,14 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     ledger,
     lock,
     reconcile,
+    recording,
     snapshot,
     standby,
+    standby_mark,
+    way_back,
 )
-from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import Routes, all_to
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
 
@@ -113,8 +116,9 @@ def start(engine: Engine, spare: dict[str, Any], previous: dict[str, Any], home:
         raise Impossible(verdict["msg"])
 
 
-def undo(params: dict[str, Any], home: Path) -> tuple[dict[str, Any] | None, str]:
+def undo(module: AnsibleModule, home: Path) -> tuple[dict[str, Any] | None, str]:
     """Go back; returns the ledger's entry, None when there was nothing to go back on, and what happened."""
+    params = module.params
     path = home / environment.LEDGER
     entries = ledger.read(str(path))
     past = history.History(entries)
@@ -129,14 +133,14 @@ def undo(params: dict[str, Any], home: Path) -> tuple[dict[str, Any] | None, str
     spare = reconcile.standby(found)
     if spare is None or spare["run"] != reconcile.container_run(previous):
         raise Impossible("the container of the release before it is gone")
+    # No timer stops it from here on.
+    standby_mark.take_away(home)
     if not spare["running"]:
         start(engine, spare, previous, home, params["deadline"])
     policy = snapshot.read(str(home), previous["config"]).public["restart_policy"]
     engine.update_restart_policy(spare["name"], policy)
     maintenance = bool(found.routes and found.routes.maintenance)
     fronts = list(found.fronts)
-    front.route(home, fronts, Routes(all_to(spare["slot"]), maintenance=maintenance))
-    front.Front(home).start_with(spare["slot"])
     fields = {
         **{name: previous.get(name) for name in CARRIED_OVER},
         "kind": "rollback",
@@ -148,11 +152,38 @@ def undo(params: dict[str, Any], home: Path) -> tuple[dict[str, Any] | None, str
         "replaced": {name: live[name] for name in ("version", "digest", "config")},
         "reason": params["reason"],
     }
-    entry = ledger.append(str(path), "deployed", fields)
-    undone = reconcile.live_container(found.ours, live)
-    if undone:
-        standby.leave(engine, home, fronts, undone, params["warm_standby"], params["drain_timeout"])
+    files = front.Front(home)
+    before = files.config()
+
+    def back() -> None:
+        """What the ledger says is live gets the traffic again."""
+        if found.routes:
+            front.route(home, fronts, found.routes)
+        files.write_config(before)
+
+    with way_back.unless_it_stays(back, "the traffic") as move:
+        front.route(home, fronts, Routes(all_to(spare["slot"]), maintenance=maintenance))
+        files.start_with(spare["slot"])
+        entry = recording.record(str(path), "deployed", fields, module.warn)
+        move.stays = True
+    try:
+        undone = reconcile.live_container(found.ours, live)
+        if undone and undone["running"]:
+            standby.leave(engine, home, fronts, undone, params["warm_standby"], params["drain_timeout"])
+    except Exception as error:
+        told = way_back.told(error)
+        module.warn(
+            f"{entry['version']} serves again, and {undone['name'] if undone else ''} is left as it is: {told}."
+        )
     return entry, f"{entry['version']} serves again on {entry['slot']}"
+
+
+def release(module: AnsibleModule, path: str) -> None:
+    """Give the lock back; it ends with its lease where that fails, which undoes nothing."""
+    try:
+        lock.release(path, module.params["run"])
+    except (OSError, lock.LockDamaged) as error:
+        module.warn(f"The lock could not be released, and ends with its lease: {way_back.told(error)}.")
 
 
 def main() -> None:
@@ -180,20 +211,11 @@ def main() -> None:
             return
         try:
             with Tenure(home, params["run"]):
-                entry, story = undo(params, home)
+                entry, story = undo(module, home)
         finally:
-            lock.release(path, params["run"])
-    except (
-        Impossible,
-        EngineError,
-        ProxyError,
-        OSError,
-        ValueError,
-        ledger.LedgerDamaged,
-        lock.LockLost,
-        snapshot.SnapshotDamaged,
-    ) as error:
-        module.fail_json(msg=f"It could not be gone back on, run rollback.yml: {error}.")
+            release(module, path)
+    except Exception as error:
+        module.fail_json(msg=f"It could not be gone back on, run rollback.yml: {way_back.told(error)}.")
         return
     module.exit_json(changed=entry is not None, entry=entry, story=story)
 

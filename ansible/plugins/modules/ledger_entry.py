@@ -55,7 +55,7 @@ entry:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, history, ledger, lock
+from ansible_collections.slipway.core.plugins.module_utils import environment, history, ledger, lock, recording
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
@@ -84,9 +84,9 @@ def main() -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if module.params["run"]:
             with Tenure(path.parent, module.params["run"]):
-                entry = ledger.append(str(path), event, fields)
+                entry = recording.record(str(path), event, fields, module.warn)
         else:
-            entry = ledger.append(str(path), event, fields)
+            entry = recording.record(str(path), event, fields, module.warn)
     except (ValueError, OSError, ledger.LedgerDamaged, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return

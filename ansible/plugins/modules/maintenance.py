@@ -43,12 +43,20 @@ EXAMPLES = r"""
 RETURN = r""" # """
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock
-from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, way_back
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import Routes
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
+
+
+def put_back(files: front.Front, config: str, home: Path, fronts: list[dict[str, Any]], routes: Routes) -> None:
+    """What everybody gets, and what HAProxy starts with, are as they were."""
+    front.route(home, fronts, routes)
+    files.write_config(config)
 
 
 def main() -> None:
@@ -73,11 +81,15 @@ def main() -> None:
             return
         changed = now.maintenance is not shown
         if changed and not module.check_mode:
-            with Tenure(home, params["run"]):
+            with (
+                Tenure(home, params["run"]),
+                way_back.unless_it_stays(lambda: put_back(files, diff["before"], home, fronts, now), "it") as turn,
+            ):
                 front.route(home, fronts, replace(now, maintenance=shown))
                 # Nothing but the page: what else group_vars have changed needs a reload, which is a deployment's.
                 files.write_config(diff["after"])
-    except (EngineError, ProxyError, OSError, lock.LockLost) as error:
+                turn.stays = True
+    except Exception as error:
         module.fail_json(msg=environment.explain(error))
         return
     what = "everybody gets the maintenance page" if shown else "the application answers"

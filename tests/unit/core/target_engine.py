@@ -6,7 +6,7 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.slipway.core.plugins.module_utils import haproxy_stats, labels
+from ansible_collections.slipway.core.plugins.module_utils import crowd, haproxy_stats, labels
 from ansible_collections.slipway.core.plugins.module_utils.engine import EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes
 from ansible_collections.slipway.core.plugins.module_utils.registry import Image, NotFound
@@ -209,3 +209,6 @@ class Proxy:
 
     def counters(self) -> dict[str, haproxy_stats.Counters]:
         return {slot: haproxy_stats.Counters(0, 0, 0, 0, 0.0, 0, 0) for slot in labels.BEHIND_PROXY}
+
+    def clients(self) -> dict[str, dict[str, crowd.Tally]]:
+        return {slot: {} for slot in labels.BEHIND_PROXY}

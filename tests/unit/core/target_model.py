@@ -54,6 +54,8 @@ class Target:
         self.died_locked: dict[str, set[str]] = {env: set() for env in ENVIRONMENTS}
         self.arguments: dict[str, Any] = {}
         self._histories: dict[str, History] = {}
+        # The warnings of modules, where a test expects any.
+        self.warned: list[str] | None = None
         self.begin_run("")
 
     def begin_run(self, run: str, left: int | None = None, trouble: str = "") -> None:

@@ -52,7 +52,7 @@ def test_the_wait_for_a_lock_comes_on_top_of_what_a_step_may_take(
         ({"ledger_lock_lease": "900"}, 900),
         ({"deploy_pull_timeout": 60}, 300),
         ({"deploy_pull_timeout": "1200"}, 1260),
-        ({"deploy_soak_seconds": 1200}, 1295),
+        ({"deploy_soak_seconds": 1200}, 1310),
         ({"deploy_drain_timeout": 1200}, 2460),
         ({"deploy_stop_timeout": 1200}, 1380),
         ({"deploy_strategy": "canary", "deploy_canary_deadline": 1200}, 1260),

@@ -1,10 +1,10 @@
-"""The timer that stops a standby looks once more whether it still is one."""
+"""A timer stops only what has the mark of a standby, which is another thing than a restart policy."""
 
 import os
 import subprocess
 
 import pytest
-from ansible_collections.slipway.core.plugins.module_utils import standby
+from ansible_collections.slipway.core.plugins.module_utils import standby, standby_mark
 
 
 class FakeEngine:
@@ -16,34 +16,85 @@ class FakeEngine:
 
 
 @pytest.fixture
+def home(tmp_path):
+    made = tmp_path / "app-staging"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
 def no_systemd(monkeypatch, tmp_path):
-    monkeypatch.setattr(standby, "SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr(standby_mark, "SYSTEMD", tmp_path / "none")
+
+
+@pytest.fixture
+def systemd(monkeypatch, tmp_path):
+    """A machine whose systemctl and systemd-run note how they are called, and wait while there is a file ``hangs``."""
+    for name in ("systemctl", "systemd-run"):
+        command = tmp_path / name
+        wait = f'while [ -e "{tmp_path}/hangs" ]; do read -t 0.1 _ <>"{tmp_path}/fifo"; done'
+        command.write_text(f'#!/bin/bash\necho {name} "$@" >>"{tmp_path}/calls"\n{wait}\n')
+        command.chmod(0o755)
+    os.mkfifo(tmp_path / "fifo")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(standby_mark, "SYSTEMD", tmp_path)
+    monkeypatch.setattr(standby_mark, "CALL_SECONDS", 0.5)
+    return tmp_path
+
+
+WARM = {"name": "green", "id": "abc", "restart_policy": "unless-stopped"}
 
 
 @pytest.mark.usefixtures("no_systemd")
-def test_a_standby_stays_down_once_it_is_down():
+def test_a_standby_stays_down_once_it_is_down(home):
     engine = FakeEngine()
-    standby.keep_warm(engine, {"name": "green", "id": "1", "restart_policy": "unless-stopped"}, "unit", 600, 30)
+    standby.keep_warm(engine, home, WARM, 600, 30)
     assert engine.policies == [("green", "no")]
-    standby.keep_warm(engine, {"name": "green", "id": "1", "restart_policy": "no"}, "unit", 600, 30)
+    standby.keep_warm(engine, home, {**WARM, "restart_policy": "no"}, 600, 30)
     assert len(engine.policies) == 1
 
 
-def test_an_earlier_timer_is_forgotten_and_the_new_one_has_its_seconds():
-    forget, start = standby.timer("abc", "slipway-app-staging-standby", 600, 30)
-    assert forget == ["systemctl", "stop", "slipway-app-staging-standby.timer"]
-    assert start[:3] == ["systemd-run", "--unit=slipway-app-staging-standby", "--on-active=600"]
+def test_an_earlier_timer_is_forgotten_and_the_new_one_has_its_seconds(home, systemd):
+    standby.keep_warm(FakeEngine(), home, WARM, 600, 30)
+    forget, start = (systemd / "calls").read_text().splitlines()
+    assert forget == "systemctl stop slipway-app-staging-standby.timer"
+    assert start.startswith("systemd-run --unit=slipway-app-staging-standby --on-active=600")
 
 
-@pytest.mark.parametrize(("policy", "stopped"), [("no", True), ("unless-stopped", False), ("", False)])
-def test_only_what_is_a_standby_still_is_stopped(tmp_path, policy, stopped):
-    """A rollback gives a standby its restart policy back before it moves any traffic to it."""
+def test_who_gets_traffic_loses_its_timer_one_of_an_earlier_version_too(home, systemd):
+    standby_mark.take_away(home)
+    assert (systemd / "calls").read_text() == "systemctl stop slipway-app-staging-standby.timer\n"
+
+
+def test_a_systemd_that_hangs_is_a_warning_and_no_obstacle(home, systemd):
+    (systemd / "hangs").touch()
+    with pytest.raises(standby.TimerError, match="green runs on until the next run, as systemd sets no timer"):
+        standby.keep_warm(FakeEngine(), home, WARM, 600, 30)
+    standby_mark.take_away(home)
+    assert standby_mark.marked(home) == ""
+
+
+@pytest.mark.parametrize("mark", ["abc", "another", ""])
+@pytest.mark.parametrize("policy", ["no", "unless-stopped"])
+@pytest.mark.usefixtures("no_systemd")
+def test_only_what_is_a_standby_still_is_stopped(home, tmp_path, policy, mark):
+    """Its restart policy may be "no" because its user wants that, and says nothing."""
     docker = tmp_path / "docker"
     docker.write_text(f'#!/bin/sh\n[ "$1" = inspect ] && echo "{policy}" || echo "$@" >"{tmp_path}/called"\n')
     docker.chmod(0o755)
-    _, start = standby.timer("abc", "unit", 600, 30)
+    if mark:
+        standby_mark.put(home, mark)
+    start = standby.timer(home, "abc", 600, 30)
     shell = start[start.index("sh") :]
-    subprocess.run(shell, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=stopped)
+    subprocess.run(shell, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
     called = tmp_path / "called"
-    assert called.exists() is stopped
-    assert not stopped or called.read_text().split() == ["stop", "--time", "30", "abc"]
+    assert called.exists() is (mark == "abc")
+    assert mark != "abc" or called.read_text().split() == ["stop", "--time", "30", "abc"]
+
+
+@pytest.mark.usefixtures("no_systemd")
+def test_what_gets_traffic_is_no_standby(home):
+    standby.keep_warm(FakeEngine(), home, WARM, 600, 30)
+    assert standby_mark.marked(home) == "abc"
+    standby_mark.take_away(home)
+    assert standby_mark.marked(home) == ""
