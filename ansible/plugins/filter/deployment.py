@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.slipway.core.plugins.module_utils import failure, fates
+from ansible_collections.slipway.core.plugins.module_utils import failure, fates, registry_name
 
 
 def bracketed(address: str) -> str:
@@ -21,4 +21,5 @@ class FilterModule:
             "failure": failure.report,
             "fates": fates.fates,
             "out_of_reach": fates.out_of_reach,
+            "registry": registry_name.registry_host,
         }

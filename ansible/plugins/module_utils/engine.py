@@ -16,6 +16,8 @@ import time
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ansible_collections.slipway.core.plugins.module_utils.registry_name import login_server
+
 SOCKET = "/var/run/docker.sock"
 ANSWER_SECONDS = 20
 
@@ -204,7 +206,7 @@ class Engine:
         query = urlencode({"fromImage": image})
         headers = {}
         if login:
-            server = {**login, "serveraddress": image.split("/")[0]}
+            server = {**login, "serveraddress": login_server(image)}
             headers["X-Registry-Auth"] = base64.urlsafe_b64encode(json.dumps(server).encode()).decode("ascii")
         progress = self._call("POST", f"/images/create?{query}", timeout=deadline, headers=headers, deadline=deadline)
         for line in progress.splitlines():

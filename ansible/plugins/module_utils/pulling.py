@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils.registry_name import registry_host
 
 # Documented by the fragment slipway.core.pull.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -20,7 +21,7 @@ def pull(engine: Engine, image: str, params: dict[str, Any]) -> None:
     :param params: the values of OPTIONS.
     :raises EngineError: it cannot be had; the message says what to check.
     """
-    registry, username = image.split("/")[0], params["username"]
+    registry, username = registry_host(image), params["username"]
     login = {"username": username, "password": params["password"]} if username else {}
     try:
         engine.pull(image, login, params["timeout"])

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Iterable, Iterator, cast
 
 from ansible_collections.slipway.core.plugins.module_utils.deadline import Expired
+from ansible_collections.slipway.core.plugins.module_utils.registry_name import DOCKER_HUB, split_image
 from ansible_collections.slipway.core.plugins.module_utils.version import Version, versions_in
 
 try:
@@ -37,7 +38,6 @@ REGISTRY_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 LABEL = "org.opencontainers.image."
-DOCKER_HUB = "docker.io"
 _DOCKER_HUB_API = "registry-1.docker.io"
 _NEWEST = 3
 _MAX_CONFIG_BYTES = 4 * 1024 * 1024
@@ -99,20 +99,6 @@ class Image:
     def labelled(cls, digest: str, **labels: str) -> Image:
         """An image with these OCI labels."""
         return cls(digest, {LABEL + name: text for name, text in labels.items() if text})
-
-
-def split_image(image: str) -> tuple[str, str]:
-    """Registry host and repository of an image without tag, by Docker's rule for names without a host."""
-    first, slash, rest = image.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        return first, rest
-    return DOCKER_HUB, image
-
-
-def login_server(image: str) -> str:
-    """The name under which Docker keeps the login for an image's registry."""
-    host, _repository = split_image(image)
-    return "https://index.docker.io/v1/" if host == DOCKER_HUB else host
 
 
 class Registry:

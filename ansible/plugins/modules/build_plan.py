@@ -82,8 +82,8 @@ from ansible_collections.slipway.core.plugins.module_utils.registry import (
     Image,
     Registry,
     RegistryError,
-    login_server,
 )
+from ansible_collections.slipway.core.plugins.module_utils.registry_name import login_server
 from ansible_collections.slipway.core.plugins.module_utils.release import record
 
 

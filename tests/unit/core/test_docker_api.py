@@ -1,5 +1,6 @@
 """The Docker Engine client, against a server that speaks over a unix socket."""
 
+import base64
 import http.server
 import json
 import socketserver
@@ -15,7 +16,13 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 @pytest.fixture
-def answers(tmp_path):
+def logins():
+    """The login that came with each call."""
+    return []
+
+
+@pytest.fixture
+def answers(tmp_path, logins):
     """Starts an engine; maps "METHOD path" to (status, body) and collects what was asked."""
     replies = {}
     asked = []
@@ -23,6 +30,7 @@ def answers(tmp_path):
     class Handler(http.server.BaseHTTPRequestHandler):
         def answer(self):
             asked.append(f"{self.command} {self.path}")
+            logins.append(self.headers.get("X-Registry-Auth", ""))
             status, body = replies.get(f"{self.command} {self.path.partition('?')[0]}", (404, {"message": "no such"}))
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
@@ -103,3 +111,19 @@ def test_log_frames_are_joined():
 
 def test_logs_of_a_terminal_are_plain_text():
     assert demultiplex(b"hello from a terminal\n") == b"hello from a terminal\n"
+
+
+@pytest.mark.parametrize(
+    ("image", "server"),
+    [
+        ("team/myapp@sha256:1", "https://index.docker.io/v1/"),
+        ("docker.io/team/myapp@sha256:1", "https://index.docker.io/v1/"),
+        ("haproxy:3.2@sha256:1", "https://index.docker.io/v1/"),
+        ("registry.example.com:5000/team/myapp:1.0.1", "registry.example.com:5000"),
+    ],
+)
+def test_the_login_goes_to_the_engine_with_the_name_of_the_images_registry(answers, logins, image, server):
+    engine, replies, _ = answers
+    replies["POST /images/create"] = (200, b"")
+    engine.pull(image, {"username": "robot", "password": "secret"}, 2)
+    assert json.loads(base64.urlsafe_b64decode(logins[0]))["serveraddress"] == server

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.core.plugins.module_utils import registry as registry_module
-from ansible_collections.slipway.core.plugins.module_utils.deadline import within
 from ansible_collections.slipway.core.plugins.module_utils.registry import (
     LoginRefused,
     NotFound,
@@ -21,12 +20,11 @@ from ansible_collections.slipway.core.plugins.module_utils.registry import (
     RegistryDown,
     RegistryError,
     RegistryTimeout,
-    login_server,
-    split_image,
 )
+from ansible_collections.slipway.core.plugins.module_utils.registry_name import login_server, split_image
 from ansible_collections.slipway.core.plugins.module_utils.release import resolve
 from ansible_collections.slipway.core.plugins.module_utils.version import VersionError
-from dripping_server import BEGINNINGS, PATIENCE_SECONDS, dripping
+from dripping_server import BEGINNINGS, dripping, patience
 from fake_registry import INDEX, MANIFEST, PASSWORD, USERNAME, FakeRegistry, make_certificate
 
 COMMIT = "a" * 40
@@ -125,6 +123,14 @@ def test_content_that_is_not_what_its_digest_says_is_refused(fake: FakeRegistry)
         ("localhost/myapp", ("localhost", "myapp"), "localhost"),
         ("team/myapp", ("docker.io", "team/myapp"), "https://index.docker.io/v1/"),
         ("docker.io/team/myapp", ("docker.io", "team/myapp"), "https://index.docker.io/v1/"),
+        ("index.docker.io/team/myapp", ("docker.io", "team/myapp"), "https://index.docker.io/v1/"),
+        ("registry-1.docker.io/team/myapp", ("docker.io", "team/myapp"), "https://index.docker.io/v1/"),
+        ("haproxy", ("docker.io", "library/haproxy"), "https://index.docker.io/v1/"),
+        ("haproxy:3.2@sha256:1", ("docker.io", "library/haproxy:3.2@sha256:1"), "https://index.docker.io/v1/"),
+        ("docker.io/haproxy:3.2", ("docker.io", "library/haproxy:3.2"), "https://index.docker.io/v1/"),
+        ("localhost:5000/a/b/c", ("localhost:5000", "a/b/c"), "localhost:5000"),
+        ("[::1]:5000/team/myapp@sha256:1", ("[::1]:5000", "team/myapp@sha256:1"), "[::1]:5000"),
+        ("Registry/myapp", ("Registry", "myapp"), "Registry"),
     ],
 )
 def test_an_image_name_says_where_it_is_kept(image: str, parts: tuple[str, str], server: str) -> None:
@@ -187,7 +193,7 @@ def test_a_configuration_that_drips_in_is_given_up_at_the_deadline(fake: FakeReg
     """It is what python-dxf reads as a stream."""
     fake.add_image("1.0.42", version="1.0.42")
     fake.drips = "/blobs/"
-    with within(PATIENCE_SECONDS), given_up():
+    with patience(), given_up():
         client(fake, timeout=0.5).describe("1.0.42")
 
 
