@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import time
-from types import FrameType
-from typing import Iterator, Optional
+import threading
+from typing import Callable, List, TypeVar
+
+Answer = TypeVar("Answer")
 
 
 class Expired(Exception):
     """The time is over. No OSError, which libraries take for a broken connection and try the next address."""
 
 
-@contextlib.contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Raise :class:`Expired` in whatever the process waits for when ``seconds`` are over; in its main thread only.
+def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
+    """What ``ask`` returns or raises; :class:`Expired` when it has not after ``seconds``.
 
-    It is an alarm, as Ansible's own limit for a task is in the process of an action plugin; that one goes on
-    afterwards.
+    It is asked in a thread, which is left to itself when the time is over: no signal ends the system's search for a
+    name, which lasts for minutes when the name servers are silent. The thread keeps no process from ending.
     """
+    answers: List[Answer] = []
+    failures: List[BaseException] = []
 
-    def expire(_number: int, _frame: Optional[FrameType]) -> None:
-        raise Expired(f"not finished within {seconds:g} s")
-
-    began = time.monotonic()
-    left, _interval = signal.setitimer(signal.ITIMER_REAL, 0)
-    before = signal.signal(signal.SIGALRM, expire)
-    try:
+    def work() -> None:
         try:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    finally:
-        signal.signal(signal.SIGALRM, before)
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - began), 0.001))
+            answers.append(ask())
+        except BaseException as error:  # raised again where it is waited for
+            failures.append(error)
+
+    worker = threading.Thread(target=work, name="within", daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if failures:
+        raise failures[0]
+    if answers:
+        return answers[0]
+    raise Expired(f"not finished within {seconds:g} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import requests
@@ -20,5 +21,5 @@ class Session(requests.Session):
 
     def request(self, *args: Any, **options: Any) -> requests.Response:
         """As of :class:`requests.Session`, and never a stream, whose body would be read when the time limit is gone."""
-        with within(self._seconds):
-            return super().request(*args, **{**options, "stream": False})
+        ask = functools.partial(super().request, *args, **{**options, "stream": False})
+        return within(self._seconds, ask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass, field
 from typing import Any, Callable
@@ -58,18 +59,17 @@ def fetch(url: str, params: dict[str, Any]) -> dict[str, Any]:
     if params["bypass"]:
         headers[BYPASS_HEADER] = params["bypass"]
     try:
-        with within(params["timeout"]):
-            answer = _ask(url, headers, params)
-            content = answer.read(BODY_CHARACTERS).decode("utf-8", "replace")
+        answer, content = within(params["timeout"], functools.partial(_ask, url, headers, params))
     except Exception as error:  # what urllib, ssl and the cookie jar raise has no common base
         return {"status": -1, "content": "", "msg": str(error) or type(error).__name__}
     told = {name.lower().replace("-", "_"): value for name, value in answer.headers.items()}
     return {**told, "status": answer.code, "content": content, "msg": ""}
 
 
-def _ask(url: str, headers: dict[str, str], params: dict[str, Any]) -> Any:
+def _ask(url: str, headers: dict[str, str], params: dict[str, Any]) -> tuple[Any, str]:
+    """An answer and its content, whatever its status."""
     try:
-        return open_url(
+        answer = open_url(
             url,
             headers=headers,
             timeout=params["timeout"],
@@ -79,7 +79,8 @@ def _ask(url: str, headers: dict[str, str], params: dict[str, Any]) -> Any:
             ca_path=params["ca_path"],
         )
     except HTTPError as error:
-        return error
+        answer = error
+    return answer, answer.read(BODY_CHARACTERS).decode("utf-8", "replace")
 
 
 def expected(params: dict[str, Any]) -> Expectation:

@@ -85,6 +85,7 @@ from urllib.error import HTTPError, URLError
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.slipway.core.plugins.module_utils import github_run
+from ansible_collections.slipway.core.plugins.module_utils.deadline import Expired, within
 
 
 def reviews(params: dict[str, Any]) -> Any:
@@ -98,15 +99,19 @@ def reviews(params: dict[str, Any]) -> Any:
         "Authorization": f"Bearer {params['token']}",
         "X-GitHub-Api-Version": github_run.API_VERSION,
     }
+
+    def ask() -> bytes:
+        return bytes(open_url(url, headers=headers, timeout=params["timeout"]).read())
+
     try:
-        return json.loads(open_url(url, headers=headers, timeout=params["timeout"]).read())
+        return json.loads(within(params["timeout"], ask))
     except HTTPError as error:
         reason = f"{error.code} {error.reason}"
         raise github_run.Unapproved(
             f"GitHub's API refuses the reviews of run {params['run']} ({reason}): let the job have the permission "
             "'actions: read'"
         ) from error
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, OSError, ValueError, Expired) as error:
         raise github_run.Unapproved(
             f"GitHub's API at {params['api_url']} does not answer ({error}): run the job again"
         ) from error

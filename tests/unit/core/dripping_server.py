@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
 import socket
 import threading
 from collections.abc import Iterator
-
-from ansible_collections.slipway.core.plugins.module_utils.deadline import within
+from typing import Any
 
 PAUSE_SECONDS = 0.05
 # Fails a test that waits on, which otherwise would wait for ever.
@@ -18,6 +18,22 @@ BEGINNINGS = {
     "headers": b"HTTP/1.1 200 OK\r\nX-Slow: ",
     "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
 }
+
+
+@contextlib.contextmanager
+def patience(seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
+    """Fail what waits for longer."""
+
+    def fail(*_: Any) -> None:
+        raise AssertionError(f"still waiting after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextlib.contextmanager
@@ -39,7 +55,7 @@ def dripping(server: socket.socket, beginning: bytes) -> Iterator[None]:
     accepting = threading.Thread(target=accept, daemon=True)
     accepting.start()
     try:
-        with within(PATIENCE_SECONDS):
+        with patience():
             yield
     finally:
         ended.set()
