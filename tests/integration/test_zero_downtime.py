@@ -6,9 +6,13 @@ answers, streams and WebSockets.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,6 +83,44 @@ def test_a_release_that_begins_to_fail_after_the_cut_over_is_taken_back(stage: S
     assert "was not deployed to staging" in row.ended.output
     assert "serving now: 1.0.1" in row.ended.output
     assert {outcome.trouble for outcome in row.failed} == {"status 500"}
+    assert row.wrong == []
+
+
+@contextlib.contextmanager
+def one_client_asks(stage: Stage, path: str) -> Iterator[list[int]]:
+    """One address asks for a path all the time; the list is of the statuses that it gets."""
+    statuses: list[int] = []
+    enough = threading.Event()
+    request = urllib.request.Request(stage.url() + path, headers={"X-Forwarded-For": "203.0.113.9"})
+
+    def ask() -> None:
+        while not enough.wait(0.02):
+            try:
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    statuses.append(answer.status)
+            except urllib.error.HTTPError as error:
+                statuses.append(error.code)
+            except OSError:
+                continue  # nothing is deployed yet
+
+    client = threading.Thread(target=ask)
+    client.start()
+    try:
+        yield statuses
+    finally:
+        enough.set()
+        client.join()
+
+
+def test_one_client_cannot_send_a_release_back(stage: Stage) -> None:
+    """It asks for nothing but a page that always fails, which nobody else does."""
+    odd = build("broken_root")
+    shipped = deploy(odd, True, deploy_smoke_paths=[], deploy_soak_seconds=8)
+    with one_client_asks(stage, "/") as statuses:
+        row = run(stage, Case("one client", shipped, after=(odd,), meanwhile=(odd,)))
+    assert statuses.count(500) > 30
+    assert "for too few client addresses to hold that against it" in " ".join(row.ended.output.split())
+    assert row.failed == []
     assert row.wrong == []
 
 

@@ -150,6 +150,7 @@ def test_what_fails_after_a_release_was_undone_is_a_warning(
     run.begin()
     run.play()
     assert target.entries("staging")[-1]["version"] == "1.0.1"
+    assert weights(target) == {"blue": 100, "green": 0}
     assert not hasattr(run, "message")
     assert target.warned
     assert target.warned[0].startswith("1.0.1 serves again, and myapp-staging-green is left as it is: ")
