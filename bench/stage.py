@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests import releases
+from tests import inventories, releases
 from tests.lab import ROOT, Lab
 from tools.steps import environment
 
@@ -50,11 +50,14 @@ class Stage:
         if verb != "status":
             given["env"] = "staging"
         given |= self.variables | variables
+        extra, policy = inventories.split(given)
         with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
+            inventory = inventories.write(Path(folder, "policy.json"), policy, inventories.hosts(self.lab))
             env = self.lab.environment | {"SLIPWAY_EVENTS": str(Path(folder, "events.jsonl"))} | (environ or {})
+            env["ANSIBLE_INVENTORY"] += f",{inventory}"
             began = time.time()
             done = subprocess.run(
-                ["ansible-playbook", f"{verb}.yml", "-e", json.dumps(given)],
+                ["ansible-playbook", f"{verb}.yml", "-e", json.dumps(extra)],
                 cwd=ROOT,
                 env=environment(env),
                 stdin=subprocess.DEVNULL,

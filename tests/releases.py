@@ -23,6 +23,7 @@ from typing import Any
 import requests
 from dxf import DXF
 
+from tests import inventories
 from tests.lab import ROOT, Lab, settings
 from tools.steps import environment
 
@@ -152,7 +153,10 @@ def build_first(lab: Lab, image: str) -> None:
         "build_git_remote": "",
     }
     env = {**lab.environment, **AUTHOR, "SLIPWAY_EVENTS": str(folder / "events.jsonl")}
-    run(["ansible-playbook", "build.yml", "-e", json.dumps(variables)], env)
+    given, policy = inventories.split(variables)
+    inventory = inventories.write(folder / "policy.json", policy, ["localhost"])
+    env["ANSIBLE_INVENTORY"] += f",{inventory}"
+    run(["ansible-playbook", "build.yml", "-e", json.dumps(given)], env)
 
 
 def build_further(lab: Lab, image: str, build: int, fault: str) -> None:

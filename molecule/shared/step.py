@@ -19,6 +19,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests import inventories
 from tests.lab import ROOT, Lab
 from tests.releases import image
 
@@ -72,8 +74,8 @@ class Watch(threading.Thread):
         return {"probes": len(self.answers), "unanswered": failed, "outage": round(outage, 2)}
 
 
-def command(step: dict[str, Any], lab: Lab) -> list[str]:
-    """The command line; the scenario's variables come after what all share, and the step's come last."""
+def variables(step: dict[str, Any], lab: Lab) -> list[str]:
+    """What the verb is run with, as YAML: what all scenarios share, then the scenario's own, then the step's."""
     # One good answer is enough here, to be quick; that it takes several in a row has tests of its own.
     shared = {
         "deploy_name": os.environ["MOLECULE_SCENARIO_NAME"],
@@ -83,8 +85,18 @@ def command(step: dict[str, Any], lab: Lab) -> list[str]:
         "deploy_soak_seconds": 0,
     }
     own = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "vars" / "main.yml"
-    variables = [json.dumps(shared), *([f"@{own}"] if own.is_file() else []), json.dumps(step.get("vars", {}))]
-    return ["ansible-playbook", *step["run"].split(), *(word for value in variables for word in ("-e", value))]
+    scenario = own.read_text(encoding="utf-8") if own.is_file() else "{}"
+    return [json.dumps(shared), scenario, json.dumps(step.get("vars", {}))]
+
+
+def write_inventory(folder: Path, texts: list[str], lab: Lab) -> None:
+    """An inventory that sets variables on every host of the lab, as group_vars of a user would; the last text wins."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for host in inventories.hosts(lab):
+        (folder / "host_vars" / host).mkdir(parents=True)
+        for place, text in enumerate(texts):
+            (folder / "host_vars" / host / f"{place}.yml").write_text(text, encoding="utf-8")
+    inventories.write(folder / "hosts.json", {}, inventories.hosts(lab))
 
 
 def main() -> int:
@@ -95,13 +107,15 @@ def main() -> int:
     # The verbs shall see the project's own ansible.cfg, as a user's would, and not molecule's.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     env = {**inherited, **lab.environment, "SLIPWAY_EVENTS": str(folder / "events.jsonl")}
+    write_inventory(folder / "inventory", variables(step, lab), lab)
+    env["ANSIBLE_INVENTORY"] += f",{folder / 'inventory'}"
 
     port = lab.ports["staging" if "env=staging" in step["run"] else "production"]
     path = step.get("path", "/health")
     watch = Watch(port, path)
     watch.start()
     done = subprocess.run(
-        command(step, lab),
+        ["ansible-playbook", *step["run"].split()],
         cwd=ROOT,
         env=env,
         stdin=subprocess.DEVNULL,

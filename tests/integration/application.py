@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import inventories
 from tests.integration import verbs
 from tests.integration.target import STATE, Target, run
 from tools.steps import environment
@@ -49,13 +50,15 @@ class Application:
         **variables: Any,
     ) -> verbs.Process:
         """Start a verb; ``overlay`` is a second inventory, ``text`` YAML to add to the extra variables."""
-        given = f"{self.extra(**variables)}\n{text}"
-        return verbs.start(self.target.lab, verb, *arguments, variables=given, inventory=overlay, environ=environ)
+        extra, policy = self.asked(**variables)
+        given = "\n".join([*(f"{name}: {json.dumps(value)}" for name, value in extra.items()), text])
+        return verbs.start(
+            self.target.lab, verb, *arguments, variables=given, policy=policy, inventory=overlay, environ=environ
+        )
 
-    def extra(self, **variables: Any) -> str:
-        """The extra variables of a run, as YAML."""
-        asked = {"deploy_name": self.name, **self.variables, **variables}
-        return "\n".join(f"{name}: {json.dumps(value)}" for name, value in asked.items())
+    def asked(self, **variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The variables of a run that go through its command line, and those that may not."""
+        return inventories.split({"deploy_name": self.name, **self.variables, **variables})
 
     def run(self, verb: str, *arguments: str, **variables: Any) -> verbs.Run:
         """Run a verb to its end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import inventories
 from tests.integration.application import Application
 from tests.lab import ROOT
 from tools.steps import environment
@@ -20,9 +22,13 @@ from tools.steps import environment
 def typed(promoted: Application, answer: bytes, folder: Path) -> tuple[int, str]:
     """Run approve.yml at a terminal and type ``answer`` when it asks; returns exit code and output."""
     variables = folder / "extra.yml"
-    variables.write_text(promoted.extra())
+    extra, policy = promoted.asked()
+    variables.write_text(json.dumps(extra))
+    lab = promoted.target.lab
+    inventory = inventories.write(folder / "policy.json", policy, inventories.hosts(lab))
     ours, theirs = pty.openpty()
-    env = promoted.target.lab.environment | {
+    env = lab.environment | {
+        "ANSIBLE_INVENTORY": f"{lab.environment['ANSIBLE_INVENTORY']},{inventory}",
         "ANSIBLE_NOCOLOR": "1",
         "SLIPWAY_EVENTS": str(folder / "events.jsonl"),
     }

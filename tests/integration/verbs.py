@@ -10,10 +10,12 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import inventories
 from tests.lab import ROOT, Lab
 from tools.steps import environment
 
@@ -105,12 +107,16 @@ def start(
     verb: str,
     *arguments: str,
     variables: str,
+    policy: dict[str, Any] | None = None,
+    hosts: Sequence[str] = (),
     inventory: Path | None = None,
     environ: dict[str, str] | None = None,
 ) -> Process:
     """Start ``ansible-playbook <verb>.yml``.
 
     :param variables: extra variables as YAML; they go through a file, as an argument list is no place for secrets.
+    :param policy: variables that the command line may not set; they go through an inventory of their own.
+    :param hosts: those which get them, by default all of the lab.
     :param inventory: a second inventory, read after the lab's.
     :param environ: further environment variables.
     """
@@ -126,10 +132,14 @@ def start(
             "SLIPWAY_EVENTS": f"{folder.name}/events.jsonl",
         }
     )
-    if inventory:
-        env["ANSIBLE_INVENTORY"] += f",{inventory}"
+    beside = [inventory] if inventory else []
+    if policy:
+        beside.insert(0, inventories.write(Path(folder.name, "policy.json"), policy, hosts or inventories.hosts(lab)))
+    env["ANSIBLE_INVENTORY"] = ",".join([env["ANSIBLE_INVENTORY"], *map(str, beside)])
+    # Where the inventory is an argument, that variable counts for nothing.
+    further = [word for path in beside for word in ("-i", str(path))] if "-i" in arguments else []
     process = subprocess.Popen(
-        ["ansible-playbook", f"{verb}.yml", "-e", f"@{extra}", *arguments],
+        ["ansible-playbook", f"{verb}.yml", "-e", f"@{extra}", *arguments, *further],
         cwd=ROOT,
         env=environment(env),
         stdin=subprocess.DEVNULL,

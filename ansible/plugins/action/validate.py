@@ -12,8 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import front_inputs, inputs
-from ansible_collections.slipway.core.plugins.module_utils.version import VersionError, parse_digest, parse_version
+from ansible_collections.slipway.core.plugins.module_utils import command_line, front_inputs, inputs
 
 JSON_HINT = """JSON, such as -e '{"deploy_env": {"A": "b"}}'"""
 PORT_VARIABLES = ("deploy_strategy", "deploy_port", "proxy_redirect_port", *front_inputs.SLOT_DISTANCE)
@@ -68,7 +67,7 @@ def _phrase(wanted: Any) -> str:
 
 
 class ActionModule(ActionBase):
-    """Checks ``env``, ``version``, ``digest`` and every variable of ours; reports all problems, a sentence each."""
+    """Checks the options of a verb and every variable of ours; reports all problems, a sentence each."""
 
     _requires_connection = False
 
@@ -79,53 +78,54 @@ class ActionModule(ActionBase):
                 "verb": {"type": "str", "required": True},
                 "env": {"type": "str"},
                 "group": {"type": "str", "default": ""},
-                "version": {"type": "str"},
-                "digest": {"type": "str"},
-                "canary": {"type": "str", "default": ""},
-                "canary_weight": {"type": "str", "default": "0"},
-                "lock_wait": {"type": "str", "default": "0"},
-                "format": {"type": "str", "default": ""},
+                "groups": {"type": "list", "elements": "str", "default": []},
                 "options": {"type": "list", "elements": "str", "default": []},
             }
         )
         variables = task_vars or {}
-        problems = self._command_line_problems(args, variables)
+        # As they were given: a task's arguments would have been templates by now.
+        given = command_line.given(args["options"], load_extra_vars(DataLoader()), os.environ)
+        if "env" in args["options"]:
+            args["env"] = str(given.get("env") or "")
+        problems = self._command_line_problems(args, given, variables)
         if not problems:
             for host in self._hosts(args, variables):
                 problems = self._variable_problems(variables["hostvars"][host])
                 if problems:
                     break
         if not problems and args["env"]:
-            problems = self._front_problems(args, variables)
+            problems = self._front_problems(args, given, variables)
         if problems:
             return {"failed": True, "changed": False, "msg": "; ".join(problems) + "."}
-        return {"changed": False, "story": "the input is sound"}
+        by_environment = sorted(set(given) - set(load_extra_vars(DataLoader())))
+        told = ", ".join(f"{command_line.PREFIX}{name.upper()}={given[name]}" for name in by_environment)
+        return {"changed": False, "story": f"the input is sound ({told})" if told else "the input is sound"}
 
-    def _command_line_problems(self, args: dict[str, Any], variables: dict[str, Any]) -> list[str]:
-        problems = []
+    def _command_line_problems(
+        self, args: dict[str, Any], given: dict[str, Any], variables: dict[str, Any]
+    ) -> list[str]:
         groups = variables["groups"]
+        problems = []
         if args["env"] is not None:
             problems.append(inputs.environment_problem(args["env"], args["verb"], groups))
         elif args["group"]:
             problems.append(inputs.group_problem(args["group"], groups))
-        problems = list(filter(None, problems))
-        for name, parse in (("version", parse_version), ("digest", parse_digest)):
-            try:
-                if args[name]:
-                    parse(args[name])
-            except VersionError as error:
-                problems.append(str(error).rstrip("."))
-        problems += inputs.wait_problems(args["lock_wait"]) + inputs.format_problems(args["format"])
+        else:
+            problems += inputs.groups_problems(args["groups"], groups)
+        problems = list(filter(None, problems)) + command_line.option_problems(given)
         extra = load_extra_vars(DataLoader())
+        problems += command_line.policy_problems(extra)
         problems += inputs.unknown_extra_variables(extra, args["options"], role_options())
         return problems
 
     @staticmethod
-    def _front_problems(args: dict[str, Any], variables: dict[str, Any]) -> list[str]:
+    def _front_problems(args: dict[str, Any], given: dict[str, Any], variables: dict[str, Any]) -> list[str]:
         """What a decision on a canary, and the ports of all environments together, make impossible."""
         hostvars, groups = variables["hostvars"], variables["groups"]
         first = hostvars[groups[args["env"]][0]]
-        problems = front_inputs.decision_problems(args["canary"], args["canary_weight"], first)
+        problems = front_inputs.decision_problems(
+            str(given.get("canary") or ""), str(given.get("canary_weight") or 0), first
+        )
         if set(load_extra_vars(DataLoader())) & set(PORT_VARIABLES):
             # A port of the command line would seem to be that of every environment.
             return problems

@@ -59,6 +59,7 @@ options:
 """
 
 import json
+import os
 import threading
 import time
 from datetime import datetime, timezone
@@ -70,7 +71,7 @@ from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import fates, interruption, run_summary
+from ansible_collections.slipway.core.plugins.module_utils import command_line, fates, interruption, run_summary
 
 # Its result is what it prints, and not what happened on the way.
 STATUS = "status.yml"
@@ -136,7 +137,7 @@ class CallbackModule(DefaultCallback):
     @staticmethod
     def _wants_bare_output() -> bool:
         """Whether ``-e format=json`` asks for nothing but JSON on standard output."""
-        return str(load_extra_vars(DataLoader()).get("format", "")) == "json"
+        return command_line.given(["format"], load_extra_vars(DataLoader()), os.environ).get("format") == "json"
 
     # What happened, for every view
 

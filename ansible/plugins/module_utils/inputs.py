@@ -57,6 +57,15 @@ def group_problem(group: str, groups: Mapping[str, Sequence[str]]) -> str:
     return f"the inventory has no hosts in group {group!r}: add one to inventory/hosts.yml"
 
 
+def groups_problems(wanted: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Why a verb cannot look at several groups of the inventory, of which some may be empty."""
+    absent = [name for name in wanted if name not in groups]
+    problems = [f"the inventory has no group {name!r}: add it to inventory/hosts.yml" for name in absent]
+    if wanted and not problems and not any(groups[name] for name in wanted):
+        problems.append(f"the inventory has no hosts in {' or '.join(wanted)}: add one to inventory/hosts.yml")
+    return problems
+
+
 def unknown_variables(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str]) -> list[str]:
     """A sentence for each variable that carries one of our prefixes, or nearly so, and that no role of ours knows."""
     known_list, prefix_list = sorted(known), sorted(prefixes)

@@ -7,8 +7,10 @@ DOCUMENTATION = r"""
 module: validate
 short_description: Refuse bad input before any host is touched
 description:
-  - Checks the environment, version and digest given on the command line, and every variable of the inventory that
-    carries a prefix of this collection's roles against their argument specs.
+  - Checks the options given on the command line, or as environment variables C(SLIPWAY_<OPTION>), as they were given
+    and not as templates.
+  - Checks every variable of the inventory that carries a prefix of this collection's roles against their argument
+    specs.
   - An unknown variable, which Ansible would silently ignore, is refused with the name it was probably meant
     to have. Runs on the controller.
 version_added: 0.1.0
@@ -19,36 +21,19 @@ options:
     type: str
     required: true
   env:
-    description: The environment to run on. Left out for verbs that need none.
+    description: The environment to run on, for verbs that have no choice. With V(env) among O(options) it is asked for.
     type: str
   group:
     description: The inventory group to run on, for verbs that need one and no environment.
     type: str
     default: ""
-  version:
-    description: A version such as V(1.0.42). Empty for the verb's default.
-    type: str
-  digest:
-    description: The digest of a release. Empty for whatever the version has.
-    type: str
-  canary:
-    description: What a person decides about a canary, V(pause), V(promote) or V(abort). Empty for nothing.
-    type: str
-    default: ""
-  canary_weight:
-    description: Per cent of the traffic for a candidate that waits.
-    type: str
-    default: "0"
-  lock_wait:
-    description: Seconds to wait for an environment that another run holds.
-    type: str
-    default: "0"
-  format:
-    description: How to print what happens, V(json) or empty for text.
-    type: str
-    default: ""
+  groups:
+    description: Groups of the inventory of which one at least has to have hosts, for verbs that look at what there is.
+    type: list
+    elements: str
+    default: []
   options:
-    description: Names of the extra variables this verb takes. Others are refused, but for variables of roles.
+    description: Names of the options this verb takes. Other extra variables are refused, but for variables of roles.
     type: list
     elements: str
     default: []
@@ -65,8 +50,6 @@ EXAMPLES = r"""
 - name: Validate | The input is sound
   slipway.core.validate:
     verb: deploy.yml
-    env: "{{ env | default('') }}"
-    version: "{{ version | default('') }}"
     options: [env, version]
 """
 

@@ -13,6 +13,7 @@ from typing import Any
 import testinfra
 from testinfra.host import Host
 
+from tests import inventories
 from tests.integration.verbs import Run, start
 from tests.lab import ROOT, Lab
 from tools.steps import environment
@@ -105,7 +106,17 @@ class Machine:
     def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
         """Run a playbook, named without its ending, with the machine as the only host of staging and of runner."""
         inventory = str(self.folder / "inventory.json")
-        return start(self.lab, playbook, "-i", inventory, *arguments, variables=json.dumps(variables)).end()
+        extra, policy = inventories.split(variables)
+        return start(
+            self.lab,
+            playbook,
+            "-i",
+            inventory,
+            *arguments,
+            variables=json.dumps(extra),
+            policy=policy,
+            hosts=["localhost", "bare"],
+        ).end()
 
     def provision(self, *arguments: str, **variables: Any) -> Run:
         """Run provision.yml as the deployer."""

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "collections"))
 
 from ansible_collections.slipway.core.plugins.module_utils.registry import Registry  # noqa: E402
 
+from tests import inventories  # noqa: E402
 from tests.integration.secret_watch import SecretWatch  # noqa: E402
 
 DOCKERFILE = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY content /content\n"
@@ -80,17 +81,18 @@ class Project:
             "build_ca_file": "",
             **variables,
         }
+        given, policy = inventories.split(values)
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "build.yml", *arguments]
         environment = {
             **os.environ,
-            "ANSIBLE_INVENTORY": "inventory/lab",
+            "ANSIBLE_INVENTORY": f"inventory/lab,{inventories.write(self.home / 'policy.json', policy, ['localhost'])}",
             "ANSIBLE_NOCOLOR": "1",
             "HOME": str(self.home),
             "SLIPWAY_ACTOR": "grace",
             "SLIPWAY_LAB": LAB.name,
         }
         process = subprocess.Popen(
-            [*command, "-e", json.dumps(values)],
+            [*command, "-e", json.dumps(given)],
             cwd=ROOT,
             env=environment,
             text=True,
