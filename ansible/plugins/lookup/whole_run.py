@@ -17,6 +17,11 @@ options:
     description: Groups of the inventory that the verb works on; V(env) for the environment that was asked for.
     type: list
     elements: str
+  verb:
+    description: Whether the run is a verb. Other playbooks, such as those of the lab, are imported by tools that have
+      settings, and tags to skip, of their own.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -53,11 +58,13 @@ class LookupModule(LookupBase):
     """Gives V(localhost), or ends the run."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        self.set_options(var_options=variables, direct=kwargs)
         extra = load_extra_vars(self._loader)
         problems = command_line.template_problems(extra, is_trusted_as_template)
         problems += command_line.connection_problems(extra)
         if not whole_run.is_listing(context.CLIARGS):
-            problems += self._settings_problems(Path((variables or {})["playbook_dir"]))
+            if self.get_option("verb"):
+                problems += self._settings_problems(Path((variables or {})["playbook_dir"]))
             problems += self._cut_short_problems(terms, extra, variables or {})
         if problems:
             # An error of Ansible's would bring lines of the playbook, and its own words, around the sentence.
@@ -76,7 +83,7 @@ class LookupModule(LookupBase):
             inventory = InventoryManager(self._loader, sources=list(variables["ansible_inventory_sources"]))
             inventory.subset(context.CLIARGS["subset"])
             reached = [host for host in wanted if inventory.get_hosts(host)]
-        return whole_run.cut_short_problems(context.CLIARGS, wanted, reached)
+        return whole_run.cut_short_problems(context.CLIARGS, wanted, reached, self.get_option("verb"))
 
     @staticmethod
     def _settings_problems(folder: Path) -> list[str]:

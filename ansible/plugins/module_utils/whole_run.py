@@ -23,12 +23,15 @@ def is_listing(cli: Mapping[str, Any]) -> bool:
     return any(cli.get(name) for name in ("listhosts", "listtasks", "listtags", "syntax"))
 
 
-def cut_short_problems(cli: Mapping[str, Any], wanted: Sequence[str], reached: Sequence[str]) -> list[str]:
+def cut_short_problems(
+    cli: Mapping[str, Any], wanted: Sequence[str], reached: Sequence[str], is_verb: bool = True
+) -> list[str]:
     """Which parts of a verb the command line leaves out.
 
     :param cli: Ansible's options.
     :param wanted: the hosts that the verb works on, ``localhost`` among them.
     :param reached: those of them that ``--limit`` leaves.
+    :param is_verb: whether tags to skip matter, which some tools set for every playbook that they run.
     """
     problems = []
     missing = [host for host in wanted if host not in reached]
@@ -42,7 +45,7 @@ def cut_short_problems(cli: Mapping[str, Any], wanted: Sequence[str], reached: S
             f"--tags {','.join(cli['tags'])} leaves out steps that others rely on: leave it out, or unset "
             "ANSIBLE_RUN_TAGS"
         )
-    if cli.get("skip_tags"):
+    if cli.get("skip_tags") and is_verb:
         problems.append(
             f"--skip-tags {','.join(cli['skip_tags'])} leaves out steps that others rely on: leave it out, or unset "
             "ANSIBLE_SKIP_TAGS"

@@ -95,6 +95,13 @@ def test_a_limit_that_leaves_out_localhost_is_refused(verb: str, inventory: Path
     assert "--limit three leaves out localhost" in refusal(verb, *VERBS[verb], "--limit", "three", inventory=inventory)
 
 
+def test_a_lab_that_is_limited_to_something_else_is_refused_and_another_tools_settings_are_not(inventory: Path) -> None:
+    assert "--limit three leaves out localhost" in refusal("lab/up", "--limit", "three", inventory=inventory)
+    foreign = {"ANSIBLE_STDOUT_CALLBACK": "default", "ANSIBLE_TASK_TIMEOUT": "0"}
+    _, output = play("lab/up", "--skip-tags", "molecule-notest", inventory=inventory, **foreign)
+    assert "Run the lab with its own inventory" in output
+
+
 @pytest.mark.parametrize("verb", ["deploy", "status"])
 def test_a_limit_that_leaves_out_a_host_is_refused(verb: str, inventory: Path) -> None:
     reason = refusal(verb, *VERBS[verb], "--limit", "all:!two", inventory=inventory)
