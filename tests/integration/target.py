@@ -91,4 +91,6 @@ class Target:
         containers = list(self.containers(app))
         if containers:
             self.docker("rm", "--force", "--volumes", *containers)
+        ours = f"docker network ls --quiet --filter label=io.slipway.app={app}"
+        self.run("sh", "-c", f"{ours} | xargs --no-run-if-empty docker network rm")
         self.run("sh", "-c", f"rm -rf {STATE}/{app}-staging {STATE}/{app}-production")

@@ -140,13 +140,13 @@ def test_changed_limits(drifting: Application) -> None:
     name = live(drifting)
     drifting.target.docker("update", "--memory", "256m", "--memory-swap", "256m", name)
     (found,) = drift(drifting)
-    assert (found["what"], found["current"], found["desired"]) == ("memory limit", "256m", "none")
-    sentence = f"memory limit of {name} is 256m, and the ledger says none"
+    assert (found["what"], found["current"], found["desired"]) == ("memory limit", "256m", "1g")
+    sentence = f"memory limit of {name} is 256m, and the ledger says 1g"
     assert told_by_status(drifting) == f"myapp-staging: {sentence}."
     check = checked(drifting)
     assert check.changed == len(["container", "traffic"])
     assert f"will get a new container: {sentence}" in check.output
-    shows(check, "memory limit", "256m", "none")
+    shows(check, "memory limit", "256m", "1g")
     with Load(drifting.url("staging")) as load:
         repaired(drifting)
     assert load.outcomes()

@@ -22,6 +22,7 @@ NOTHING: dict[str, Any] = {
     "memory": "0",
     "cpus": 0,
     "pids_limit": 0,
+    "ulimits": {},
     "read_only": False,
     "tmpfs": [],
     "init": False,
@@ -94,6 +95,7 @@ def body(wanted: Wanted) -> dict[str, Any]:
             "Memory": memory_bytes(spec["memory"]),
             "NanoCpus": int(float(spec["cpus"]) * 1_000_000_000),
             "PidsLimit": spec["pids_limit"],
+            "Ulimits": [_ulimit(name, limit) for name, limit in sorted(spec["ulimits"].items())],
             "ReadonlyRootfs": spec["read_only"],
             "Tmpfs": dict(_tmpfs(entry) for entry in spec["tmpfs"]),
             "Init": spec["init"],
@@ -111,6 +113,10 @@ def body(wanted: Wanted) -> dict[str, Any]:
         made["HostConfig"]["NetworkMode"] = first["name"]
         made["NetworkingConfig"] = {"EndpointsConfig": {first["name"]: endpoint(first, wanted.discoverable)}}
     return made
+
+
+def _ulimit(name: str, limit: Any) -> dict[str, Any]:
+    return {"Name": name, "Soft": int(limit), "Hard": int(limit)}
 
 
 def _tmpfs(entry: str) -> tuple[str, str]:

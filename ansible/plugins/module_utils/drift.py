@@ -215,6 +215,10 @@ def _folders(value: Any) -> str:
     return _set(f"{path}:{options}" if options else path for path, options in (value or {}).items())
 
 
+def _ulimits(value: Any) -> str:
+    return _set(f"{it['Name']}={it['Soft']}:{it['Hard']}" for it in value or [])
+
+
 def _policy(value: Any) -> str:
     return str((value or {}).get("Name") or "no")
 
@@ -255,6 +259,7 @@ SETTINGS = (
     Setting("processor shares", (HOST, "CpuShares"), _number),
     Setting("processors to run on", (HOST, "CpusetCpus"), _text),
     Setting("process limit", (HOST, "PidsLimit"), _number, ("pids_limit",), limit="PidsLimit"),
+    Setting("limits", (HOST, "Ulimits"), _ulimits, ("ulimits",)),
     Setting("command", (CONFIG, "Cmd"), _words, ("command",), if_asked=True),
     Setting("entrypoint", (CONFIG, "Entrypoint"), _words, ("entrypoint",), if_asked=True),
     Setting("user", (CONFIG, "User"), _text, ("user",), if_asked=True),

@@ -142,15 +142,19 @@ class Engine:
         """Send a signal, such as SIGUSR1, to a container's first process."""
         self._call("POST", f"/containers/{_path(name)}/kill?signal={signal}")
 
-    def has_network(self, name: str) -> bool:
-        """Whether there is a network of this name or id."""
+    def network(self, name: str) -> dict[str, Any] | None:
+        """One network as the Engine inspects it, or None when there is none of that name or id."""
         try:
-            self._call("GET", f"/networks/{_path(name)}")
+            return dict(self._json("GET", f"/networks/{_path(name)}"))
         except EngineError as error:
             if error.status == 404:
-                return False
+                return None
             raise
-        return True
+
+    def create_network(self, name: str, labels: dict[str, str], options: dict[str, str]) -> None:
+        """Make a bridge; one of that name, made meanwhile, is an error of status 409."""
+        body = {"Name": name, "CheckDuplicate": True, "Driver": "bridge", "Labels": labels, "Options": options}
+        self._call("POST", "/networks/create", body)
 
     def create(self, name: str, body: dict[str, Any]) -> None:
         """Make a container; ``body`` as of :func:`container.body`."""

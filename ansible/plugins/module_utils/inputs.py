@@ -22,6 +22,10 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*\Z")
 USER = re.compile(r"[0-9]+(:[0-9]+)?\Z")
 MEMORY = re.compile(r"[0-9]+(\.[0-9]+)?[bkmgtBKMGT]?[bB]?\Z")
 SECRET_FILE = re.compile(r"[^./\0][^/\0]*\Z")
+ULIMITS = (
+    *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio"),
+    *("rttime", "sigpending", "stack"),
+)
 IMAGE = re.compile(r"[a-z0-9][a-z0-9.:_-]*(/[a-z0-9][a-z0-9._-]*)+\Z")
 
 
@@ -107,6 +111,11 @@ def _container_problems(values: Mapping[str, Any]) -> list[str]:
         problems.append("deploy_secrets needs deploy_user as uid:gid in numbers, so that the files get an owner")
     if "deploy_memory" in values and not MEMORY.match(str(values["deploy_memory"])):
         problems.append(f"deploy_memory is {values['deploy_memory']!r}: give a number and a unit, such as 512m, or 0")
+    for name, limit in (values.get("deploy_ulimits") or {}).items():
+        if name not in ULIMITS:
+            problems.append(f"deploy_ulimits has {name!r}, which is none of Docker's: give {', '.join(ULIMITS)}")
+        elif isinstance(limit, bool) or not isinstance(limit, int) or limit < -1:
+            problems.append(f"deploy_ulimits has {limit!r} for {name}: give a whole number, or -1 for no limit")
     for name in values.get("deploy_secrets") or {}:
         if not SECRET_FILE.match(str(name)):
             problems.append(f"deploy_secrets has {name!r}: a file's name has no slash, and does not begin with a dot")

@@ -14,6 +14,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     labels,
     ledger,
     lock,
+    network,
     reconcile,
     run,
     snapshot,
@@ -21,19 +22,6 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History
-
-
-def refuse_missing_networks(engine: Engine, networks: list[dict[str, Any]]) -> None:
-    """Refuse Docker networks that are not there.
-
-    :raises ValueError: one is missing.
-    """
-    for network in networks:
-        if not engine.has_network(str(network["name"])):
-            raise ValueError(
-                f"deploy_networks has {network['name']!r}, which Docker does not know here: make it with docker "
-                f"network create {network['name']}, and run the same command again"
-            )
 
 
 def choose_configuration(
@@ -49,7 +37,7 @@ def choose_configuration(
         target = history.rollback_target(params["version"] or None, snapshot.kept(str(home)))
         kept = snapshot.read(str(home), target["config"], snapshot.load_key(str(home)))
         return target["config"], kept, target
-    asked = wanted.configuration(params["configuration"], params["secrets"])
+    asked = wanted.configuration(params["configuration"], params["secrets"], home.name)
     key = (snapshot.load_key(str(home)) or b"") if check_mode else snapshot.load_or_create_key(str(home))
     return snapshot.config_hash(asked.public, asked.secrets, key), asked, None
 
@@ -250,7 +238,7 @@ def report(
     # Before the proxy is looked for: with another ledger_directory its sockets would be looked for in the wrong folder.
     ours = environment.containers(engine, params["app"], params["environment"])
     environment.refuse_unknown(ours, history, interrupted, home / environment.LEDGER)
-    refuse_missing_networks(engine, asked.public["networks"])
+    network.refuse_missing(engine, asked.public["networks"], params["app"], params["environment"])
     found, reconciled, mended = found_and_reconciled(engine, params, home, history, now, check_mode, interrupted)
     serving = reconcile.live_container(found.ours, live)
     machine = engine.info()

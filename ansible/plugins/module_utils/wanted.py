@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ansible_collections.slipway.core.plugins.module_utils import network
 from ansible_collections.slipway.core.plugins.module_utils.snapshot import Configuration
 
 
-def configuration(public: dict[str, Any], secrets: str) -> Configuration:
+def configuration(public: dict[str, Any], secrets: str, home: str) -> Configuration:
     """Read the module options ``configuration`` and ``secrets`` (JSON of ``env`` and ``files``).
+
+    ``home`` is ``<app>-<environment>``; without networks of the user a release is on the environment's own.
 
     Environment variables become texts, the way YAML spells them (``true``, not ``True``).
 
@@ -17,6 +20,7 @@ def configuration(public: dict[str, Any], secrets: str) -> Configuration:
     """
     hidden = json.loads(secrets)
     settings = dict(public)
+    settings["networks"] = network.chosen(public.get("networks") or [], home)
     settings["env"] = _texts("deploy_env", public.get("env") or {})
     return Configuration(
         settings,

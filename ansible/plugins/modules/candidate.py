@@ -97,7 +97,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import container, labels, lock, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import container, labels, lock, network, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
@@ -137,9 +137,11 @@ def make(engine: Engine, params: dict[str, Any]) -> None:
         if before["State"]["Running"]:
             engine.stop(name, before["Config"].get("StopTimeout") or spec["stop_timeout"])
         engine.remove(name)
+    own = params["labels"]
+    network.provide(engine, spec["networks"], own[labels.APP], own[labels.ENVIRONMENT])
     engine.create(name, container.body(wanted))
-    for network in spec["networks"][1:]:
-        engine.connect(network["name"], name, container.endpoint(network, params["discoverable"]))
+    for further in spec["networks"][1:]:
+        engine.connect(further["name"], name, container.endpoint(further, params["discoverable"]))
 
 
 def prove(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def keep(params: dict[str, Any]) -> bool:
     """Keep the configuration if one is given; returns whether it was not there already."""
     if params["configuration"] is None:
         return False
-    asked = wanted.configuration(params["configuration"], params["secrets"])
+    asked = wanted.configuration(params["configuration"], params["secrets"], Path(params["directory"]).name)
     uid, gid = owner(asked.public["user"])
     return snapshot.write(
         params["directory"], params["config"], asked.public, asked.secrets_env, asked.secret_files, uid, gid

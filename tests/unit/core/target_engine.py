@@ -91,6 +91,9 @@ class Engine:
                 raise EngineError(f"the name {name} is in use", 409)
             if body["Image"].startswith(IMAGE) and body["Image"] not in target.images:
                 raise EngineError(f"no image {body['Image']}", 404)
+            mode = body["HostConfig"].get("NetworkMode")
+            if mode and mode not in target.networks:
+                raise EngineError(f"network {mode} not found", 404)
             target.made += 1
             target.containers.append(
                 {
@@ -100,7 +103,7 @@ class Engine:
                     "Image": body["Image"],
                     "Config": {"StopTimeout": 1, **{key: body[key] for key in body if key in CONFIG}},
                     "State": {"Status": "created", "Running": False, "ExitCode": 0},
-                    "NetworkSettings": {"Ports": {}, "Networks": {"bridge": {}}},
+                    "NetworkSettings": {"Ports": {}, "Networks": {mode or "bridge": {}}},
                     "HostConfig": copy.deepcopy(body["HostConfig"]),
                     "comes_back": False,
                     "accepts": True,
@@ -165,8 +168,11 @@ class Engine:
             self._target.images.discard(reference)
         return True
 
-    def has_network(self, name: str) -> bool:
-        return True
+    def create_network(self, name: str, labels: dict[str, str], options: dict[str, str]) -> None:
+        self._target.networks[name] = {"Labels": labels, "Options": options}
+
+    def network(self, name: str) -> dict[str, Any] | None:
+        return self._target.networks.get(name)
 
     def info(self) -> dict[str, Any]:
         return {"DockerRootDir": "/"}

@@ -45,6 +45,7 @@ class Target:
         self.directory = directory
         self.registry = Registry()
         self.containers: list[dict[str, Any]] = []
+        self.networks: dict[str, dict[str, Any]] = {}
         self.proxies: dict[tuple[str, str], dict[str, Any]] = {}
         self.images: set[str] = set()
         self.proofs: set[tuple[str, ...]] = set()
@@ -264,7 +265,7 @@ class Target:
 
     def looks(self) -> Any:
         """What a later run can tell two states of this target apart by."""
-        names = ("containers", "proxies", "images", "proofs")
+        names = ("containers", "networks", "proxies", "images", "proofs")
         events = [(entry["event"], entry.get("digest")) for env in ENVIRONMENTS for entry in self.entries(env)]
         files = [front.Front(self.home(env)).config() for env in ENVIRONMENTS]
         return copy.deepcopy([getattr(self, name) for name in names]), events, files

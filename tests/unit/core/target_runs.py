@@ -95,7 +95,8 @@ class Run:
         lists: dict[str, Any] = {
             name: [] for name in ("volumes", "networks", "tmpfs", "capabilities", "command", "entrypoint")
         }
-        limits = {"memory": "0", "cpus": 0.0, "pids_limit": 9, "read_only": True, "init": True, "stop_timeout": 1}
+        limits = {"memory": "0", "cpus": 0.0, "pids_limit": 9, "ulimits": {"core": 0}}
+        limits |= {"read_only": True, "init": True, "stop_timeout": 1}
         return {
             **lists,
             **limits,

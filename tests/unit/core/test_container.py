@@ -15,6 +15,7 @@ SPEC = {
     "memory": "512m",
     "cpus": 1.5,
     "pids_limit": 512,
+    "ulimits": {"nofile": 4096, "core": 0},
     "read_only": True,
     "tmpfs": ["/tmp", "/run:uid=33"],
     "init": True,
@@ -45,6 +46,10 @@ def test_it_is_confined():
     assert host["SecurityOpt"] == ["no-new-privileges"]
     assert host["ReadonlyRootfs"] is True
     assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (512 * 1024**2, 1_500_000_000, 512)
+    assert host["Ulimits"] == [
+        {"Name": "core", "Soft": 0, "Hard": 0},
+        {"Name": "nofile", "Soft": 4096, "Hard": 4096},
+    ]
     assert host["Tmpfs"] == {"/tmp": "", "/run": "uid=33"}
 
 
