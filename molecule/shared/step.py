@@ -107,8 +107,9 @@ def main() -> int:
     # The verbs shall see the project's own ansible.cfg, as a user's would, and not molecule's.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     env = {**inherited, **lab.environment, "SLIPWAY_EVENTS": str(folder / "events.jsonl")}
-    write_inventory(folder / "inventory", variables(step, lab), lab)
-    env["ANSIBLE_INVENTORY"] += f",{folder / 'inventory'}"
+    # The folder "inventory" there is molecule's own.
+    write_inventory(folder / "variables", variables(step, lab), lab)
+    env["ANSIBLE_INVENTORY"] += f",{folder / 'variables'}"
 
     port = lab.ports["staging" if "env=staging" in step["run"] else "production"]
     path = step.get("path", "/health")
