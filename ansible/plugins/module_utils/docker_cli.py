@@ -94,6 +94,32 @@ def run_build(command: list[str], environment: Mapping[str, str], log: Path, tim
         raise BuildError(f"The image could not be built; {log} ends with:\n{_last_lines(log)}")
 
 
+def push(program: str, name: str, log: Path, timeout: float) -> str:
+    """Push one tag of an image; returns the digest that the push itself reports.
+
+    :param log: file that gets the output.
+    :raises BuildError: it failed, or told no digest.
+    """
+    with log.open("wb") as output:
+        try:
+            done = subprocess.run(
+                [program, "push", name],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BuildError(f"The push of {name} took longer than {timeout:g} s and was ended: see {log}.") from error
+    if done.returncode:
+        raise BuildError(f"{name} could not be pushed; {log} ends with:\n{_last_lines(log)}")
+    told = re.findall(r": digest: (sha256:[0-9a-f]{64}) size: ", log.read_text(encoding="utf-8", errors="replace"))
+    if not told:
+        raise BuildError(f"The push of {name} told no digest, so that nobody knows what was pushed: see {log}.")
+    return str(told[-1])
+
+
 def _last_lines(log: Path) -> str:
     text = log.read_text(encoding="utf-8", errors="replace")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]

@@ -6,6 +6,9 @@ from typing import Any
 
 FIELDS = ("version", "build", "commit", "digest", "image")
 
+DIRTY = "-dirty"
+"""The end of the commit of what was built with uncommitted changes."""
+
 
 class Refused(Exception):
     """A gate is closed; the message is one sentence that names the cause and the next command."""
@@ -32,6 +35,11 @@ def promotable(staging: list[dict[str, Any]], version: str, digest: str = "") ->
         raise Refused(f"Nothing is verified in staging yet, so there is nothing to promote: run {deploy} first.")
     if len({entry["digest"] for entry in found}) > 1:
         raise Refused(f"The staging hosts run different releases: run {deploy} first.")
+    if str(found[0].get("commit") or "").endswith(DIRTY):
+        raise Refused(
+            f"{found[0]['version']} was built from uncommitted changes on commit {found[0]['commit'][:7]}, so "
+            f"production does not accept it: commit them, run ansible-playbook build.yml, and {deploy}."
+        )
     if digest and digest != found[0]["digest"]:
         raise Refused(
             f"Staging verified {found[0]['version']} as {found[0]['digest'][:19]}, and {digest[:19]} was asked for: "

@@ -142,10 +142,8 @@ class Registry:
         dxf.authenticate(self._username or None, self._password or None, response=response)
 
     def digest_of(self, reference: str) -> str:
-        """The digest that a tag or digest names; :class:`NotFound` when there is none."""
-        with self._errors(reference):
-            digest, _response = self._dxf.head_manifest_and_response(reference)
-        return digest or self._manifest(reference)[0]
+        """The digest that a tag or digest names, as computed here; :class:`NotFound` when there is none."""
+        return self._manifest(reference)[0]
 
     def tags(self) -> list[str]:
         """Every tag; none for a repository that nobody pushed to yet."""
@@ -169,6 +167,19 @@ class Registry:
                 document = json.loads(self._manifest(child["digest"])[1])
             size = sum(int(layer["size"]) for layer in document.get("layers") or [])
             return Image(digest, self._labels(document.get("config") or {}), size)
+
+    def configuration_of(self, digest: str) -> str:
+        """Digest of the configuration of the image ``digest``, which the registry cannot make up."""
+        with self._errors(digest):
+            document = json.loads(self._manifest(digest)[1])
+            if "manifests" in document:
+                child = next(filter(_is_for_a_machine, document["manifests"]), document["manifests"][0])
+                document = json.loads(self._manifest(child["digest"])[1])
+            return str((document.get("config") or {}).get("digest") or "")
+
+    def has(self, digest: str) -> bool:
+        """Whether the repository has the image ``digest``."""
+        return self._digest_or_none(digest) is not None
 
     def add_tags(self, digest: str, tags: Iterable[str]) -> list[str]:
         """Let each of ``tags`` name the image ``digest``; returns those that did not. No layer is moved."""

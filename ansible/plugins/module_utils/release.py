@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
+from ansible_collections.slipway.core.plugins.module_utils.git_tag import Clone, GitError, Note
 from ansible_collections.slipway.core.plugins.module_utils.registry import (
     Image,
     NotFound,
@@ -24,6 +25,7 @@ FIND_OPTIONS: dict[str, dict[str, Any]] = {
     "series": {"type": "str", "default": "1.0"},
     "version": {"type": "str", "default": ""},
     "digest": {"type": "str", "default": ""},
+    "repository": {"type": "path", "default": ""},
     "next_build": {"type": "bool", "default": False},
 }
 
@@ -48,8 +50,24 @@ def record(repository: str, version: Version | None, image: Image, tags: Iterabl
     }
 
 
-def resolve(registry: Registry, series: str, version: str, digest: str) -> dict[str, Any]:
+def noted(repository: str, image: str, version: Version | None) -> Note | None:
+    """What a clone's git tag says of a version of ``image``; none without a digest, or without a clone."""
+    try:
+        clone = Clone(repository)
+        tag = clone.local_tags().get(str(version))
+        note = clone.note(tag) if tag else None
+    except GitError:
+        return None
+    return note if note and note.digest and note.image == image else None
+
+
+def resolve(registry: Registry, series: str, version: str, digest: str, repository: str = "") -> dict[str, Any]:
     """The release that a digest, else a version, else "the newest of the series" means.
+
+    Where a git tag says which digest a version is, that one is meant, whatever the registry's tag names by now. The
+    newest release is one that a git tag tells of: what the registry has under a newer version may come from anybody.
+
+    :param repository: clone with the git tags; empty to go by the registry alone.
 
     :raises RegistryError: it cannot be found, or its tag and its label disagree.
     :raises VersionError: ``version`` is none.
@@ -57,7 +75,21 @@ def resolve(registry: Registry, series: str, version: str, digest: str) -> dict[
     wanted = parse_version(version) if version else None
     if not digest and not wanted:
         wanted = _newest(registry, series)
-    image = registry.describe(digest or str(wanted))
+    note = noted(repository, registry.image, wanted) if repository and not digest else None
+    if repository and not digest and not version and not note:
+        raise RegistryError(
+            f"{registry.image} has {wanted}, and no git tag here says that it is a build of yours: bring the tags with "
+            "git fetch --tags, or name the version that you mean with -e version=."
+        )
+    try:
+        image = registry.describe(note.digest if note else digest or str(wanted))
+    except NotFound as error:
+        if not note:
+            raise
+        raise NotFound(
+            f"The git tag {wanted} says {note.digest[:19]}, and {registry.image} does not have that: make a new "
+            "release with ansible-playbook build.yml."
+        ) from error
     labelled = _labelled_version(image)
     if wanted and labelled and labelled.series == wanted.series and labelled != wanted:
         raise RegistryError(
@@ -103,5 +135,9 @@ def find(params: dict[str, Any]) -> dict[str, Any]:
     if params["next_build"]:
         number = next_build_number(registry.tags(), series)
         return {"next_build": number, "story": f"the next build is {series}.{number}"}
-    release = resolve(registry, series, params["version"], params["digest"])
-    return {"release": release, "story": f"{release['version'] or 'the image'} is {release['digest'][:19]}"}
+    release = resolve(registry, series, params["version"], params["digest"], params["repository"])
+    story = f"{release['version'] or 'the image'} is {release['digest'][:19]}"
+    if params["repository"] and not params["digest"]:
+        known = noted(params["repository"], registry.image, parse_version(release["version"]))
+        story += "" if known else ", as the registry says: no git tag here tells of it"
+    return {"release": release, "story": story}

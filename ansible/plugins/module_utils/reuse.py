@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.slipway.core.plugins.module_utils.git_tag import Note
-from ansible_collections.slipway.core.plugins.module_utils.registry import Image
 from ansible_collections.slipway.core.plugins.module_utils.version import Version
 
 
@@ -17,18 +16,24 @@ class Refused(Exception):
 class Known:
     """What there is under a version before it is built.
 
-    :param published: the image with the version's tag.
-    :param build_digest: digest of the image with the build's tag; empty when there is none.
-    :param notes: what the git tag of that name says, here and at the remote.
+    :param notes: our own records of it: what its git tag says, here and at the remote, and the release record.
+    :param published: digest that the version's tag names in the registry; empty when there is none.
+    :param present: whether the registry has what the first of ``notes`` says.
+    :param build_digest: digest that the build's tag names in the registry; empty when there is none.
+    :param build_taken: whether a version of another series has this build number.
     """
 
-    published: Image | None
-    build_digest: str
     notes: list[Note]
+    published: str = ""
+    present: bool = False
+    build_digest: str = ""
+    build_taken: bool = False
 
 
 def is_reused(version: Version, known: Known, head: str, dirty: bool, following: int) -> bool:
-    """Whether the image of ``version`` is there already and is what this checkout would give.
+    """Whether ``version`` is built already and is what this checkout would give.
+
+    Our own records say so. What the registry has under a name may come from anybody, whatever its labels say.
 
     :param head: full id of the commit to build from.
     :param dirty: whether the checkout differs from it.
@@ -37,22 +42,27 @@ def is_reused(version: Version, known: Known, head: str, dirty: bool, following:
     """
     other = f"leave build_number out to build {version.series}.{following}"
     published = known.published
-    digest = published.digest if published else ""
     for note in known.notes:
-        if note.digest != digest or not published:
+        there = published or (known.notes[0].digest if known.present else "")
+        if not note.digest or note.digest != there:
             holds = _short(note.digest) if note.digest else "no digest"
-            there = f"the registry has {_short(digest)}" if published else "the registry has no such version"
-            raise Refused(f"The git tag {version} says {holds} and {there}: {other}.")
-    if known.build_digest and known.build_digest != digest:
+            found = f"the registry has {_short(there)}" if there else "the registry has no such version"
+            raise Refused(f"The git tag {version} says {holds} and {found}: {other}.")
+    if known.build_taken or (known.notes and known.build_digest not in ("", known.notes[0].digest)):
         raise Refused(f"The tag {version.build_tag} belongs to another release in the registry: {other}.")
-    if not published:
+    if not known.notes:
+        if published:
+            raise Refused(
+                f"{version} is in the registry already, and neither a git tag nor a release record says that it was "
+                f"built here: {other}."
+            )
         return False
     if dirty:
         raise Refused(
-            f"{version} is in the registry already, and this checkout has uncommitted changes: commit them, "
-            f"and {other}."
+            f"{version} is in the registry already, and this checkout has uncommitted changes: commit "
+            f"them, and {other}."
         )
-    built_from = published.label("revision")
+    built_from = known.notes[0].commit
     if built_from != head:
         raise Refused(
             f"{version} is in the registry already, built from {_commit(built_from)}, and this checkout is "

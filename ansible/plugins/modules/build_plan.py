@@ -28,6 +28,10 @@ options:
     description: Git remote that gets the tag, as name, path or URL. Empty for none.
     type: str
     default: ""
+  records:
+    description: Folder of the release records that M(slipway.core.release_record) wrote. Empty for none.
+    type: path
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -71,12 +75,14 @@ server:
   type: str
 """
 
+import json
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import reuse, version
-from ansible_collections.slipway.core.plugins.module_utils.git_tag import Clone, GitError
+from ansible_collections.slipway.core.plugins.module_utils.git_tag import Clone, GitError, Note
 from ansible_collections.slipway.core.plugins.module_utils.registry import (
     REGISTRY_OPTIONS,
     Image,
@@ -100,13 +106,17 @@ def plan(params: dict[str, Any]) -> dict[str, Any]:
     wanted = version.Version(series, number or following)
     dirty = clone.is_dirty(params["context"])
 
+    notes = [*_notes(clone, remote, str(wanted), here, there), *_recorded(params, str(wanted))]
+    others = version.versions_in([*tags, *here, *there])
     known = reuse.Known(
-        published=registry.describe(str(wanted)) if str(wanted) in tags else None,
+        notes=notes,
+        published=registry.digest_of(str(wanted)) if str(wanted) in tags else "",
+        present=bool(notes and notes[0].digest and registry.has(notes[0].digest)),
         build_digest=registry.digest_of(wanted.build_tag) if wanted.build_tag in tags else "",
-        notes=_notes(clone, remote, str(wanted), here, there),
+        build_taken=any(other.build == wanted.build and other != wanted for other in others),
     )
     reused = reuse.is_reused(wanted, known, clone.head, dirty, following)
-    image = known.published if reused else None
+    image = registry.describe(notes[0].digest) if reused else None
     revision = clone.head + ("-dirty" if dirty else "")
     return {
         "reuse": reused,
@@ -130,6 +140,16 @@ def _notes(clone: Clone, remote: str, tag: str, here: dict[str, str], there: dic
     return [clone.note(object_id) for object_id in objects]
 
 
+def _recorded(params: dict[str, Any], wanted: str) -> list[Note]:
+    """What the record of an earlier run of this machine says; none when there is none of this image."""
+    try:
+        said = json.loads(Path(params["records"], "releases", f"{wanted}.json").read_text(encoding="utf-8"))
+        note = Note(**{field: str(said[field]) for field in ("version", "digest", "image", "commit")})
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [note] if note.image == params["image"] and note.version == wanted else []
+
+
 def _image_to_build(wanted: str, revision: str, source: str) -> Image:
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Image.labelled(digest="", version=wanted, revision=revision, created=created, source=source)
@@ -143,6 +163,7 @@ def main() -> None:
             "build_number": {"type": "str", "default": ""},
             "context": {"type": "path", "required": True},
             "remote": {"type": "str", "default": ""},
+            "records": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -12,9 +12,10 @@ description:
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 options:
-  name:
-    description: Name of the image, with its tag.
-    type: str
+  names:
+    description: Names of the image, each with its tag.
+    type: list
+    elements: str
     required: true
   context:
     description: Folder that is sent to the build.
@@ -58,7 +59,7 @@ notes:
 EXAMPLES = r"""
 - name: Build | One image
   slipway.core.image_build:
-    name: registry.example.com/team/myapp:1.0.42
+    names: [registry.example.com/team/myapp:1.0.42]
     context: "{{ playbook_dir }}"
     dockerfile: "{{ playbook_dir }}/Dockerfile"
     args: {VERSION: 1.0.42}
@@ -72,9 +73,14 @@ command:
   returned: success
   type: list
   elements: str
+config:
+  description: Digest of the image's configuration, which names its content; empty when nothing was built.
+  returned: success
+  type: str
 """
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +109,9 @@ def check_files(params: dict[str, Any]) -> None:
 
 def command_line(builder: list[str], params: dict[str, Any]) -> list[str]:
     """The whole build command."""
-    command = [*builder, "--progress=plain", "--tag", params["name"], "--file", params["dockerfile"]]
+    command = [*builder, "--progress=plain", "--file", params["dockerfile"]]
+    for name in params["names"]:
+        command += ["--tag", name]
     for name, value in params["args"].items():
         command += ["--build-arg", f"{name}={value}"]
     for name, value in params["labels"].items():
@@ -116,7 +124,7 @@ def command_line(builder: list[str], params: dict[str, Any]) -> list[str]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
+            "names": {"type": "list", "elements": "str", "required": True},
             "context": {"type": "path", "required": True},
             "dockerfile": {"type": "path", "required": True},
             "args": {"type": "dict", "default": {}},
@@ -130,18 +138,22 @@ def main() -> None:
     params = module.params
     # One plain manifest: without attestations, which would make it an index of two.
     environment = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    config = ""
     try:
         check_files(params)
         command = command_line(find_builder(os.environ.get("PATH", os.defpath), environment), params)
         if not module.check_mode:
             log = Path(params["log"])
             log.parent.mkdir(parents=True, exist_ok=True)
-            run_build(command, environment, log, params["timeout"])
+            with tempfile.TemporaryDirectory(prefix="slipway-build-") as folder:
+                told = Path(folder, "id")
+                run_build([*command[:-1], "--iidfile", str(told), command[-1]], environment, log, params["timeout"])
+                config = told.read_text(encoding="ascii").strip()
     except (BuildError, OSError) as error:
         module.fail_json(msg=str(error))
         return
-    story = f"{'would build' if module.check_mode else 'built'} {params['name']}"
-    module.exit_json(changed=True, command=command, story=story)
+    story = f"{'would build' if module.check_mode else 'built'} {params['names'][0]}"
+    module.exit_json(changed=True, command=command, config=config, story=story)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,12 @@ options:
     description: Digest that has to be in the repository. It is what is resolved, wherever tags point to.
     type: str
     default: ""
+  repository:
+    description: >-
+      Clone whose git tags say which digest a version is, wherever the registry's tag points to. The newest version is
+      then refused unless a git tag tells of it. Empty to go by the registry alone.
+    type: path
+    default: ""
   next_build:
     description: Whether to return the next free build number, and no release.
     type: bool

@@ -103,6 +103,30 @@ def test_a_run_that_was_killed_after_the_push_is_completed(project: Project) -> 
     assert project.release() == before
 
 
+@pytest.mark.usefixtures("first")
+def test_an_image_that_somebody_placed_under_the_next_number_is_no_build_of_ours(project: Project) -> None:
+    """It has the very label that a build from this commit has."""
+    registry = project.registry
+    registry.add_tags(registry.digest_of("1.0.42"), ["1.0.40"])
+    assert_refused(project, "neither a git tag nor a release record says that it was built here", build_number="40")
+
+
+@pytest.mark.usefixtures("first")
+def test_a_release_whose_git_tag_cannot_be_pushed_gets_no_version_in_the_registry(project: Project) -> None:
+    hook = project.remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    try:
+        run = project.build(build_number="39")
+    finally:
+        hook.unlink()
+    assert run.code != 0
+    assert "git push with the remote" in run.output
+    assert "1.0.39" not in project.registry.tags()
+    assert project.build(build_number="39").code == 0
+    assert project.registry.digest_of("1.0.39") == project.registry.digest_of("build-39")
+
+
 @pytest.mark.usefixtures("first", "another_commit")
 def test_the_same_number_from_another_commit_is_refused(project: Project) -> None:
     assert_refused(project, "built from commit", build_number="42")

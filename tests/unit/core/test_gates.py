@@ -75,3 +75,10 @@ def test_an_expired_approval_says_so():
     expired = {A: {"valid": False, "seq": 7, "explanation": "the approval by ann (entry 7) expired at noon"}}
     with pytest.raises(Refused, match=r"needs a new approval, because .* expired at noon"):
         approval(entry(), expired)
+
+
+@pytest.mark.parametrize("version", ["", "1.0.42"], ids=["live", "named"])
+def test_what_was_built_from_uncommitted_changes_is_refused_by_name(version):
+    dirty = {**entry(), "commit": "a" * 40 + "-dirty"}
+    with pytest.raises(Refused, match=r"1\.0\.42 was built from uncommitted changes on commit aaaaaaa"):
+        promotable([staging(live=dirty, verified=dirty)], version)
