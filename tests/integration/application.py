@@ -70,7 +70,8 @@ class Application:
         if not variables and self.live(env) == version:
             return
         if env == "production":
-            approved = self.run("approve", version=version, approved_by=APPROVER)
+            bound = {name: value for name, value in variables.items() if name.startswith(("deploy_", "proxy_"))}
+            approved = self.run("approve", version=version, approved_by=APPROVER, **bound)
             assert approved.code == 0, approved.output
         run = self.run("deploy", env=env, version=version, **variables)
         assert run.code == 0, run.output

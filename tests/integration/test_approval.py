@@ -1,10 +1,11 @@
-"""Denying an approval changes nothing at all."""
+"""Denying an approval changes nothing at all, and giving one lets in what was shown."""
 
 from __future__ import annotations
 
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import termios
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import inventories
-from tests.integration.application import Application
+from tests.integration.application import APPROVER, Application
 from tests.lab import ROOT
 from tools.steps import environment
 
@@ -93,4 +94,26 @@ def test_approved_at_the_prompt(promoted: Application, tmp_path: Path) -> None:
         approval = promoted.ledger("production")[-1]
     recorded = (approval["event"], approval["approved_by"], approval["approved_via"])
     assert recorded == ("approved", "alice", "prompt")
+    assert approval["actor"]
     assert approval["digest"] == promoted.ledger("staging")[-1]["digest"]
+
+
+def test_what_is_approved_is_a_digest_with_its_configuration(promoted: Application) -> None:
+    changed = {"deploy_env": {"APP_ENVIRONMENT": "changed"}}
+    with promoted.ledger_restored("production"):
+        asked = promoted.run("approve", approved_by=APPROVER, deploy_secret_env={"TOKEN": "t0ken-of-production"})
+        assert asked.code == 0, asked.output
+        assert "secrets_env.TOKEN: - → (set)" in asked.output
+        assert "t0ken-of-production" not in asked.output
+        for other in (changed, {}, {"deploy_volumes": ["/:/host"], "deploy_user": "0:0"}):
+            refusal = promoted.run("deploy", env="production", **other)
+            assert refusal.code != 0
+            expected = r"needs a new approval, .* for the configuration [0-9a-f]{16}, and that is [0-9a-f]{16} now"
+            assert re.search(expected, refusal.reason), refusal.reason
+        again = promoted.run("approve", approved_by=APPROVER, **changed)
+        assert (again.code, again.changed) == (0, 1), again.output
+        assert "env.APP_ENVIRONMENT: " in again.output
+        assert promoted.run("deploy", "--check", env="production", **changed).code == 0
+        first, second = promoted.ledger("production")[-2:]
+    assert first["config"] != second["config"]
+    assert first["digest"] == second["digest"]

@@ -17,7 +17,8 @@ from tests.integration.application import APPROVER, Application
 from tests.integration.verbs import Run
 
 TOKEN = "ghs_aT0kenOfTheJob"
-PATH = "/repos/team/myapp/actions/runs/4711/approvals"
+RUN = "/repos/team/myapp/actions/runs/4711"
+PATH = f"{RUN}/approvals"
 
 
 @dataclass
@@ -28,10 +29,16 @@ class Api:
     token_file: str
     status: int = 200
     reviews: Any = field(default_factory=list)
+    run: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    told: dict[str, Any] = field(default_factory=dict)
 
     def approve(self, promoted: Application, **changes: str) -> Run:
         """Run approve.yml as a step of run 4711."""
+        release = next(it for it in promoted.ledger("staging")[::-1] if it["event"] == "deployed")
+        repository = {"full_name": "team/myapp"}
+        built = {"head_sha": release["commit"], "run_number": release["build"]}
+        self.told = {"repository": repository, "head_repository": repository, **built, **self.run}
         step = {
             "GITHUB_API_URL": self.url,
             "GITHUB_REPOSITORY": "team/myapp",
@@ -54,7 +61,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
             found.asked.append((self.path, self.headers["Authorization"]))
             self.send_response(found.status)
             self.end_headers()
-            self.wfile.write(json.dumps(found.reviews).encode())
+            self.wfile.write(json.dumps(found.told if self.path == RUN else found.reviews).encode())
 
         def log_message(self, *_: Any) -> None:
             """Says nothing."""
@@ -76,7 +83,7 @@ def test_the_reviewer_is_the_approver_and_the_ledger_says_how_that_is_known(prom
         assert run.code == 0, run.output
         approval = promoted.ledger("production")[-1]
     assert (approval["approved_by"], approval["approved_via"]) == (APPROVER, "review of GitHub run 4711")
-    assert api.asked == [(PATH, f"Bearer {TOKEN}")]
+    assert api.asked == [(RUN, f"Bearer {TOKEN}"), (PATH, f"Bearer {TOKEN}")]
     assert TOKEN not in run.output
 
 
@@ -90,7 +97,7 @@ def test_the_reviewer_is_the_approver_and_the_ledger_says_how_that_is_known(prom
             r"alice answered 'rejected' to production in run 4711: nothing",
         ),
         (200, [review("mallory")], r"mallory may not approve for production, and nothing was changed"),
-        (403, {"message": "Forbidden"}, r"GitHub's API refuses .* \(403 Forbidden\): .*'actions: read'"),
+        (403, {"message": "Forbidden"}, r"GitHub.s API refuses to tell of .* \(403 Forbidden\): .*'actions: read'"),
         (200, {"message": "?"}, r"GitHub's list of reviews of run 4711 cannot be understood"),
     ],
 )
@@ -101,6 +108,25 @@ def test_anything_but_an_approval_changes_nothing(
     with promoted.untouched():
         run = api.approve(promoted, SLIPWAY_APPROVER=APPROVER)
     assert re.search(expected, run.reason), run.reason
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ({"head_sha": "0" * 40}, r"run 4711 is of commit 0{40}, and the release is of commit [0-9a-f]{40}"),
+        ({"run_number": 4711}, r"run 4711 is of build 4711, and the release is of build 2: approve it"),
+        ({"head_repository": {"full_name": "mallory/myapp"}}, r"is of repository mallory/myapp, team/myapp, and"),
+    ],
+    ids=["commit", "build", "fork"],
+)
+def test_the_review_of_another_run_approves_nothing(
+    promoted: Application, api: Api, run: dict[str, Any], expected: str
+) -> None:
+    api.reviews, api.run = [review(APPROVER)], run
+    with promoted.untouched():
+        refused = api.approve(promoted)
+    assert refused.code != 0
+    assert re.search(expected, refused.reason), refused.reason
 
 
 def test_an_api_that_does_not_answer_is_no_reason_to_take_another_name(promoted: Application, api: Api) -> None:

@@ -193,7 +193,7 @@ def test_production_without_approval(promoted: Application) -> None:
     assert re.search(expected, reason), reason
 
 
-def approve(promoted: Application, build: int, expires: str) -> None:
+def approve(promoted: Application, build: int, expires: str, **bound: str) -> None:
     """Write an approval into production's ledger, as only the ledger's own module can."""
     digests = {entry["version"]: entry["digest"] for entry in promoted.ledger("staging") if "digest" in entry}
     fields = {
@@ -203,6 +203,7 @@ def approve(promoted: Application, build: int, expires: str) -> None:
         "commit": "",
         "approved_by": APPROVER,
         "expires": expires,
+        **bound,
     }
     promoted.append("production", "approved", fields)
 
@@ -217,9 +218,19 @@ def test_production_with_an_expired_approval(promoted: Application) -> None:
 
 def test_production_with_an_approval_for_another_digest(promoted: Application) -> None:
     with promoted.ledger_restored("production"):
-        approve(promoted, LIVE, "2099-01-01T00:00:00Z")
+        (live,) = [entry for entry in promoted.ledger("production") if entry["event"] == "deployed"][-1:]
+        approve(promoted, LIVE, "2099-01-01T00:00:00Z", config=live["config"])
         reason = refused(promoted, env="production")
     expected = r"1\.0\.2 .* is not approved .*there is one for another digest.* valid until 2099.*: run .*approve"
+    assert re.search(expected, reason), reason
+
+
+def test_production_with_an_approval_that_says_no_configuration(promoted: Application) -> None:
+    """As those of earlier versions."""
+    with promoted.ledger_restored("production"):
+        approve(promoted, NEWER, "2099-01-01T00:00:00Z")
+        reason = refused(promoted, env="production")
+    expected = r"1\.0\.2 needs a new approval, because the approval by alice .* does not say for which configuration"
     assert re.search(expected, reason), reason
 
 

@@ -20,12 +20,13 @@ class ActionModule(ActionBase):
                 "environment": {"type": "str", "required": True},
                 "release": {"type": "dict", "required": True},
                 "approvals": {"type": "dict", "required": True},
+                "config": {"type": "str", "required": True},
             }
         )
         if args["environment"] != "production":
             return {"changed": False, "approval": None, "story": "no gate before " + args["environment"]}
         try:
-            approval = gates.approval(args["release"], args["approvals"])
+            approval = gates.approval(args["release"], args["approvals"], args["config"])
         except gates.Refused as refusal:
             return {"failed": True, "changed": False, "msg": str(refusal)}
         explanation = args["approvals"][args["release"]["digest"]]["explanation"]

@@ -18,7 +18,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     way_back,
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
-from ansible_collections.slipway.core.plugins.module_utils.history import History, NoRollback
+from ansible_collections.slipway.core.plugins.module_utils.history import Bound, History, NoRollback
 
 LEDGER = "ledger.jsonl"
 LOCK = "lock.json"
@@ -237,20 +237,23 @@ def lock_holder(home: Path, now: datetime) -> dict[str, Any] | None:
 
 
 def approvals(
-    entries: list[ledger.Entry], history: History, environment: str, now: datetime
+    entries: list[ledger.Entry], history: History, environment: str, now: datetime, bound: Bound | None = None
 ) -> dict[str, dict[str, Any]]:
     """What became of the approval of each digest that was ever approved here, the newest 50 digests.
 
-    :returns: by digest ``valid``, ``seq`` of the ledger's entry, and ``explanation``, a clause for people.
+    :param bound: the configuration and the front that it has to be for; None for any.
+    :returns: by digest ``valid``, ``seq`` of the ledger's entry, ``explanation``, a clause for people, and ``config``
+        and ``front`` that it is bound to.
     """
     found = {}
     digests = [entry["digest"] for entry in entries if entry["event"] == "approved"]
     for digest in list(dict.fromkeys(reversed(digests)))[:50]:
-        approval = history.approval_for(digest, now, environment)
+        approval = history.approval_for(digest, now, environment, bound)
         found[digest] = {
             "valid": approval.valid,
             "seq": approval.entry["seq"] if approval.entry else None,
             "explanation": approval.explanation,
+            **{name: (approval.entry or {}).get(name) for name in ("config", "front")},
         }
     return found
 

@@ -48,15 +48,24 @@ def promotable(staging: list[dict[str, Any]], version: str, digest: str = "") ->
     return {field: found[0].get(field) for field in FIELDS}
 
 
-def approval(release: dict[str, Any], approvals: dict[str, Any]) -> int:
+def unapproved(reports: dict[str, dict[str, Any]], digest: str) -> list[str]:
+    """The hosts on which no approval lets this digest in with the configuration that it would have there.
+
+    :param reports: by host what M(slipway.core.environment_info) reports of it and that configuration.
+    """
+    return [host for host, seen in reports.items() if not (seen["approvals"].get(digest) or {}).get("valid")]
+
+
+def approval(release: dict[str, Any], approvals: dict[str, Any], config: str) -> int:
     """The ledger entry of the approval that lets this release into production.
 
     :param approvals: what M(slipway.core.environment_open) reports, by digest.
-    :raises Refused: there is no approval for this digest, it expired, or it was used up.
+    :param config: hash of the configuration that it is deployed with.
+    :raises Refused: there is no approval for this digest and configuration, it expired, or it was used up.
     """
     approve = f"ansible-playbook approve.yml -e version={release['version']}"
     known = approvals.get(release["digest"])
-    if known and known["valid"]:
+    if known and known["valid"] and known.get("config") == config:
         return int(known["seq"])
     if known:
         raise Refused(f"{release['version']} needs a new approval, because {known['explanation']}: run {approve}.")

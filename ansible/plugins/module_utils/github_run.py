@@ -3,6 +3,9 @@
 GitHub's answer to ``GET /repos/{owner}/{repo}/actions/runs/{run_id}/approvals`` is a list of reviews, each with
 ``state`` (``approved``, ``rejected`` or ``pending``), ``user.login`` and ``environments[].name``. Source:
 https://docs.github.com/en/rest/actions/workflow-runs#get-the-review-history-for-a-workflow-run
+
+A review is about the run that it was given in. ``GET /repos/{owner}/{repo}/actions/runs/{run_id}`` says what that
+ships: ``repository.full_name``, ``head_repository.full_name``, ``head_sha``, and ``run_number``, the build's number.
 """
 
 from __future__ import annotations
@@ -22,6 +25,37 @@ class Consent(NamedTuple):
 
     approver: str
     via: str
+
+
+def run_path(repository: str, run: str) -> str:
+    """Where the API tells of a run of ``owner/name``."""
+    return f"/repos/{repository}/actions/runs/{run}"
+
+
+def refuse_other_release(answer: Any, repository: str, run: str, release: dict[str, Any]) -> None:
+    """Refuse a run that is not the one which has built a release.
+
+    :param answer: the API's, of the run.
+    :param release: its ``commit`` and its ``build``, the number.
+    :raises Unapproved: it is another one, or the answer is no run.
+    """
+    wanted = {
+        "repository": repository.lower(),
+        "commit": str(release.get("commit") or "unknown"),
+        "build": str(release.get("build") or "unknown"),
+    }
+    try:
+        origins = {str(answer[name]["full_name"]).lower() for name in ("repository", "head_repository")}
+        told = {"commit": str(answer["head_sha"]), "build": str(answer["run_number"])}
+    except (KeyError, TypeError) as error:
+        raise Unapproved(f"GitHub's answer about run {run} cannot be understood ({error!r})") from error
+    told["repository"] = ", ".join(sorted(origins))
+    for name, value in wanted.items():
+        if told[name] != value:
+            raise Unapproved(
+                f"run {run} is of {name} {told[name]}, and the release is of {name} {value}: approve it "
+                "in the run that has built it"
+            )
 
 
 def reviews_path(repository: str, run: str) -> str:

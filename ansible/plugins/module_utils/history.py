@@ -4,7 +4,7 @@ Everything here is a pure function of verified entries. The events it knows:
 
 * ``deployed``: a release passed every check after cut-over and is live (``kind`` is deploy or rollback),
 * ``failed``: a release did not, and what was live before still is,
-* ``approved``: a person consented to one digest in one environment until ``expires``,
+* ``approved``: a person consented to one digest, ``config`` and ``front`` in one environment until ``expires``,
 * ``aborted``: a later run closed an interrupted one, or a person ended a canary that waited,
 * ``paused``: a canary waits for a person, with its ``weight``.
 
@@ -65,6 +65,14 @@ class ApprovalStatus(Enum):
     EXPIRED = "expired"
     USED = "used"
     OTHER_RELEASE = "other_release"
+    OTHER_BINDING = "other_binding"
+
+
+class Bound(NamedTuple):
+    """What an approval is bound to beside the digest; ``front`` is None where nobody tells."""
+
+    config: str
+    front: str | None = None
 
 
 @dataclass(frozen=True)
@@ -214,18 +222,21 @@ class History:
         newest_first = dict.fromkeys(str(entry["version"]) for entry in reversed(self._deployed))
         return ", ".join(newest_first)
 
-    def approval_for(self, digest: str, now: datetime, environment: str | None = None) -> Approval:
+    def approval_for(
+        self, digest: str, now: datetime, environment: str | None = None, bound: Bound | None = None
+    ) -> Approval:
         """Return the approval of a digest that may be used now, or the nearest reason why there is none.
 
         An approval is used up by a later ``deployed``, ``failed`` or ``paused`` entry whose ``approval`` is its seq,
-        and expires at its ``expires``. With ``environment``, approvals for another environment do not count.
+        and expires at its ``expires``. With ``environment``, approvals for another environment do not count,
+        and with ``bound`` none that was given for another configuration or front.
 
         Raises ValueError if ``now`` has no time zone.
         """
         if now.tzinfo is None:
             raise ValueError(f"the time {now} has no time zone")
         newest_first = [
-            self._judge(entry, now)
+            self._judge(entry, now, bound)
             for entry in reversed(self._approved)
             if environment is None or entry["environment"] == environment
         ]
@@ -233,13 +244,13 @@ class History:
         if mine:
             return next((approval for approval in mine if approval.valid), mine[0])
         for approval in newest_first:
-            if approval.valid and approval.entry:
+            if approval.status in (ApprovalStatus.VALID, ApprovalStatus.OTHER_BINDING) and approval.entry:
                 entry = approval.entry
                 text = f"{_name(entry)} is for {entry['version']} ({entry['digest']}), not for this release"
                 return Approval(ApprovalStatus.OTHER_RELEASE, text, entry)
         return Approval(ApprovalStatus.NONE, "nobody has approved this release")
 
-    def _judge(self, entry: Entry, now: datetime) -> Approval:
+    def _judge(self, entry: Entry, now: datetime, bound: Bound | None) -> Approval:
         used_by = self._used.get(entry["seq"])
         if used_by is not None:
             return Approval(
@@ -247,6 +258,9 @@ class History:
             )
         if now >= parse_time(entry["expires"]):
             return Approval(ApprovalStatus.EXPIRED, f"{_name(entry)} expired at {entry['expires']}", entry)
+        difference = _difference(entry, bound) if bound else ""
+        if difference:
+            return Approval(ApprovalStatus.OTHER_BINDING, f"{_name(entry)} {difference}", entry)
         return Approval(ApprovalStatus.VALID, f"{_name(entry)} is valid until {entry['expires']}", entry)
 
     def protected(self, keep: int) -> list[State]:
@@ -293,6 +307,17 @@ def _state(entry: Entry) -> State:
 
 def _digest(approval: Approval) -> str | None:
     return approval.entry["digest"] if approval.entry else None
+
+
+def _difference(approval: Entry, bound: Bound) -> str:
+    """Why an approval is not for this configuration and front, as a clause; empty where it is."""
+    given, asked = approval.get("config"), bound.config
+    if not given:
+        return "does not say for which configuration it was given, as those of earlier versions"
+    found = [] if given == asked else [f"the configuration {given}, and that is {asked} now"]
+    if bound.front is not None and (approval.get("front") or "") != bound.front:
+        found.append(f"the front {approval.get('front') or 'none'}, and that is {bound.front or 'none'} now")
+    return f"was given for {' and for '.join(found)}" if found else ""
 
 
 def _name(approval: Entry) -> str:

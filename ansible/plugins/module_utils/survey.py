@@ -21,7 +21,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     wanted,
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
-from ansible_collections.slipway.core.plugins.module_utils.history import History
+from ansible_collections.slipway.core.plugins.module_utils.history import Bound, History
 
 
 def choose_configuration(
@@ -261,7 +261,7 @@ def report(
         "config_kept": config in snapshot.kept(str(home)),
         "config_diff": snapshot.diff_keys(running, asked),
         "target": target,
-        "approvals": environment.approvals(entries, history, params["environment"], now),
+        "approvals": environment.approvals(entries, history, params["environment"], now, Bound(config)),
         "digests": environment.digests(engine, params["image"]),
         "disk": host.disk(machine["DockerRootDir"]),
         "state_disk": host.disk(str(home)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import labels
@@ -165,7 +166,7 @@ def _history(item: dict[str, Any]) -> list[str]:
             _when(entry["time"]),
             _event(entry),
             str(entry.get("version") or "-"),
-            str(entry.get("actor") or entry.get("approved_by") or "-"),
+            str(entry.get("approved_by") or entry.get("actor") or "-"),
             shortened(_remark(entry)),
         ]
         for entry in report["entries"]
@@ -190,16 +191,26 @@ def _remark(entry: dict[str, Any]) -> str:
         parts += [f"replaced {replaced['version']}"] if replaced else []
         return ": ".join(filter(None, [", ".join(parts), reason]))
     if event == "approved":
-        return f"until {_when(entry['expires'])}, via {entry.get('approved_via')}"
+        ran = f", recorded by {entry['actor']}" if entry.get("actor") else ""
+        bound = f", with {entry['config']}" if entry.get("config") else ""
+        return f"until {_when(entry['expires'])}{bound}, via {entry.get('approved_via')}{ran}"
     if event == "paused":
         return f"waits with {entry.get('weight')} % of the traffic"
     return reason or ", ".join(entry.get("reconciled") or [])
 
 
 def approval_request(
-    release: dict[str, Any], staging: dict[str, Any], live: Any, commits: list[str] | None
+    release: dict[str, Any],
+    staging: dict[str, Any],
+    live: Any,
+    commits: list[str] | None,
+    hosts: dict[str, dict[str, Any]],
 ) -> str:
-    """What a person is asked to approve: release, commits since production's (None: unknown), staging's evidence."""
+    """What a person is asked to approve: release, commits since production's (None: unknown), staging's evidence, and
+    the changes of configuration.
+
+    :param hosts: by name of each production host, what M(slipway.core.environment_info) reports of it.
+    """
     verified = staging["verified"] or staging["live"]
     evidence = verified.get("evidence") or {}
     probes = [probe for place in PROBED for probe in evidence.get(place) or []]
@@ -215,4 +226,30 @@ def approval_request(
         f"by {verified.get('actor')}; {passed} of its last {len(probes)} health checks passed",
         f"  commits   {len(commits) if commits is not None else 'not known in this clone'}",
     ]
-    return "\n".join([*lines, *(f"    {commit}" for commit in commits or [])])
+    lines += [f"    {commit}" for commit in commits or []]
+    for host, seen in hosts.items():
+        changes = _changes(seen["config_diff"])
+        lines.append(f"  settings  {len(changes) or 'none'} that differ from what runs on {host}")
+        lines += [f"    {change}" for change in changes]
+    return "\n".join(lines)
+
+
+def _changes(diff: dict[str, Any], path: str = "") -> list[str]:
+    """What differs, a line each; what was or is not there is -."""
+    before, after = diff["before"], diff["after"]
+    found = []
+    for name in sorted({*before, *after}):
+        was, is_now = before.get(name, "-"), after.get(name, "-")
+        sides = {"before": was, "after": is_now}
+        if any(isinstance(side, dict) for side in sides.values()):
+            inner = {key: side if isinstance(side, dict) else {} for key, side in sides.items()}
+            found += _changes(inner, f"{path}{name}.")
+        else:
+            found.append(f"{path}{name}: {_shown(was)} → {_shown(is_now)}")
+    return found
+
+
+def _shown(value: Any) -> str:
+    """A setting on one line, without anything that moves a terminal's cursor."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(it if it.isprintable() else repr(it)[1:-1] for it in text)

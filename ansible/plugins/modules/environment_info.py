@@ -20,6 +20,12 @@ options:
     description: How many of the newest ledger entries to bring.
     type: int
     default: 0
+  configuration:
+    description: The configuration to compare with that of the live release, without its secrets.
+    type: dict
+  secrets:
+    description: Its secrets, JSON of V(env) and V(files).
+    type: json
 attributes:
   check_mode:
     support: full
@@ -51,8 +57,18 @@ live_spec:
   description: The configuration the live release runs with, without its secrets, or null.
   returned: success
   type: dict
+config:
+  description: Hash of O(configuration); empty without it, and as long as nothing was deployed or approved here.
+  returned: success
+  type: str
+config_diff:
+  description: What of O(configuration) differs from the live one, RV(config_diff.before) and after, without secrets.
+  returned: success
+  type: dict
 approvals:
-  description: For each approved digest, RV(approvals[].valid), seq, and an explanation.
+  description: >-
+    For each approved digest, RV(approvals[].valid), seq, an explanation, and config and front that it is bound to. With
+    O(configuration) none is valid that is bound to another one.
   returned: success
   type: dict
 verified:
@@ -129,10 +145,11 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     ledger,
     reconcile,
     snapshot,
+    wanted,
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
-from ansible_collections.slipway.core.plugins.module_utils.history import History
+from ansible_collections.slipway.core.plugins.module_utils.history import Bound, History
 
 
 def damage(error: Exception) -> list[drift.Drift]:
@@ -150,7 +167,10 @@ def main() -> None:
             **environment.OPTIONS,
             "version": {"type": "str", "default": ""},
             "entries": {"type": "int", "default": 0},
+            "configuration": {"type": "dict"},
+            "secrets": {"type": "json", "no_log": True},
         },
+        required_together=[["configuration", "secrets"]],
         supports_check_mode=True,
     )
     params = module.params
@@ -167,6 +187,9 @@ def main() -> None:
         standby, canary = reconcile.standby(found), reconcile.paused_container(found)
         verified = history.find_verified(params["version"]) if params["version"] else None
         recent = history.recent(params["entries"])
+        asked = wanted.configuration(params["configuration"], params["secrets"]) if params["secrets"] else None
+        key = snapshot.load_key(str(home))
+        config = snapshot.config_hash(asked.public, asked.secrets, key) if asked and key else ""
         drifted = environment.disagreements(engine, home, found, engine.info())
         unknown = environment.unknown(list(found.ours), history, environment.lock_left(home))
         drifted += [environment.lost(unknown, Path(path))] if unknown else []
@@ -179,7 +202,11 @@ def main() -> None:
         environment=params["environment"],
         live=live,
         live_spec=running.public if running else None,
-        approvals=environment.approvals(entries, history, params["environment"], now),
+        config=config,
+        config_diff=snapshot.diff_keys(running, asked) if asked else {"before": {}, "after": {}},
+        approvals=environment.approvals(
+            entries, history, params["environment"], now, Bound(config) if asked else None
+        ),
         verified=verified,
         serving=serving,
         standby=standby,

@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: gate
 short_description: Refuse a release that may not go to an environment
 description:
-  - Production accepts a digest only with a valid approval for exactly that digest. That is an invariant and no
-    setting. Staging accepts every release. Runs on the controller.
+  - Production accepts a digest only with a valid approval for exactly that digest and configuration. That is an
+    invariant and no setting. Staging accepts every release. Runs on the controller.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 options:
@@ -23,6 +23,10 @@ options:
   approvals:
     description: Approvals by digest, as M(slipway.core.environment_open) reports them.
     type: dict
+    required: true
+  config:
+    description: Hash of the configuration that it is deployed with, as M(slipway.core.environment_open) reports it.
+    type: str
     required: true
 attributes:
   check_mode:
@@ -39,6 +43,7 @@ EXAMPLES = r"""
     environment: production
     release: "{{ promoted.release }}"
     approvals: "{{ opened.approvals }}"
+    config: "{{ opened.config }}"
 """
 
 RETURN = r"""

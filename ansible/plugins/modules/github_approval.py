@@ -8,6 +8,7 @@ module: github_approval
 short_description: Tell who approved a GitHub Actions run
 description:
   - Asks GitHub's API for the reviews of a run, and tells who approved the environment last.
+  - The run has to be the one that has built the release, by its repository, commit and number.
   - Without a token there is no API to ask, as with act and other servers that run such workflows. Then the person
     whom the workflow names counts, and the result says so. Runs on the controller.
 version_added: 0.1.0
@@ -28,6 +29,10 @@ options:
   run:
     description: Number by which the API knows the run.
     type: str
+    required: true
+  release:
+    description: The release that is to be approved, with its V(commit) and V(build).
+    type: dict
     required: true
   token:
     description: Token that may read the run. Empty where there is no API.
@@ -61,6 +66,7 @@ EXAMPLES = r"""
     api_url: https://api.github.com
     repository: team/myapp
     run: "4711"
+    release: "{{ promoted.release }}"
     token: "{{ token }}"
     approver_source: workflow secret SLIPWAY_APPROVER
   delegate_to: localhost
@@ -88,12 +94,12 @@ from ansible_collections.slipway.core.plugins.module_utils import github_run
 from ansible_collections.slipway.core.plugins.module_utils.deadline import Expired, within
 
 
-def reviews(params: dict[str, Any]) -> Any:
-    """What the API says of the run.
+def ask(params: dict[str, Any], path: str) -> Any:
+    """What the API says.
 
     :raises github_run.Unapproved: it cannot be asked.
     """
-    url = params["api_url"].rstrip("/") + github_run.reviews_path(params["repository"], params["run"])
+    url = params["api_url"].rstrip("/") + path
     headers = {
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {params['token']}",
@@ -108,7 +114,7 @@ def reviews(params: dict[str, Any]) -> Any:
     except HTTPError as error:
         reason = f"{error.code} {error.reason}"
         raise github_run.Unapproved(
-            f"GitHub's API refuses the reviews of run {params['run']} ({reason}): let the job have the permission "
+            f"GitHub's API refuses to tell of run {params['run']} ({reason}): let the job have the permission "
             "'actions: read'"
         ) from error
     except (URLError, OSError, ValueError, Expired) as error:
@@ -124,6 +130,7 @@ def main() -> None:
             "api_url": {"type": "str", "required": True},
             "repository": {"type": "str", "required": True},
             "run": {"type": "str", "required": True},
+            "release": {"type": "dict", "required": True},
             "token": {"type": "str", "default": "", "no_log": True},
             "approver": {"type": "str", "default": ""},
             "approver_source": {"type": "str", "required": True},
@@ -134,7 +141,11 @@ def main() -> None:
     params = module.params
     try:
         if params["token"]:
-            consent = github_run.consent_of(reviews(params), params["environment"], params["run"])
+            repository, run = params["repository"], params["run"]
+            told = ask(params, github_run.run_path(repository, run))
+            github_run.refuse_other_release(told, repository, run, params["release"])
+            reviews = ask(params, github_run.reviews_path(repository, run))
+            consent = github_run.consent_of(reviews, params["environment"], run)
         else:
             consent = github_run.named(params["approver"], params["approver_source"])
     except github_run.Unapproved as refusal:

@@ -24,6 +24,12 @@ options:
     description: What belongs to the event. Never a secret.
     type: dict
     required: true
+  configuration:
+    description: The configuration, without its secrets, whose hash becomes the field C(config).
+    type: dict
+  secrets:
+    description: Its secrets, JSON of V(env) and V(files).
+    type: json
   run:
     description: The run that has to hold the environment's lock still. Empty for an entry that needs no lock.
     type: str
@@ -55,7 +61,15 @@ entry:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, history, ledger, lock, recording
+from ansible_collections.slipway.core.plugins.module_utils import (
+    environment,
+    history,
+    ledger,
+    lock,
+    recording,
+    snapshot,
+    wanted,
+)
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
@@ -69,8 +83,11 @@ def main() -> None:
                 "choices": ["deployed", "failed", "approved", "aborted", "maintenance"],
             },
             "fields": {"type": "dict", "required": True},
+            "configuration": {"type": "dict"},
+            "secrets": {"type": "json", "no_log": True},
             "run": {"type": "str", "default": ""},
         },
+        required_together=[["configuration", "secrets"]],
         supports_check_mode=True,
     )
     directory, event, fields = (module.params[name] for name in ("directory", "event", "fields"))
@@ -82,12 +99,16 @@ def main() -> None:
             module.exit_json(changed=True)
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if module.params["secrets"]:
+            asked = wanted.configuration(module.params["configuration"], module.params["secrets"])
+            key = snapshot.load_or_create_key(str(path.parent))
+            fields = {**fields, "config": snapshot.config_hash(asked.public, asked.secrets, key)}
         if module.params["run"]:
             with Tenure(path.parent, module.params["run"]):
                 entry = recording.record(str(path), event, fields, module.warn)
         else:
             entry = recording.record(str(path), event, fields, module.warn)
-    except (ValueError, OSError, ledger.LedgerDamaged, lock.LockLost) as error:
+    except (ValueError, OSError, ledger.LedgerDamaged, lock.LockLost, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=environment.explain(error))
         return
     module.exit_json(changed=True, entry=entry, story=f"ledger entry {entry['seq']}: {event}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -32,22 +33,23 @@ def resolve(target: Target, env: str, version: str) -> dict[str, Any]:
     return release
 
 
-def ask_gate(target: Target, release: dict[str, Any], approvals: dict[str, Any]) -> int:
+def ask_gate(target: Target, release: dict[str, Any], approvals: dict[str, Any], config: str) -> int:
     """The approval of a release, checked against the ledger without asking what asks it."""
     try:
-        number = gates.approval(release, approvals)
+        number = gates.approval(release, approvals, config)
     except gates.Refused as refusal:
         raise TaskFailed(msg=str(refusal)) from None
     entries = target.entries("production")
     (given,) = [entry for entry in entries if entry["seq"] == number]
     assert (given["event"], given["digest"]) == ("approved", release["digest"]), "approved is another release"
+    assert given["config"] == config, "approved is another configuration"
     assert ledger.parse_time(given["expires"]) > target.now, "the approval has expired"
     assert all(entry.get("approval") != number for entry in entries), "the approval has been used"
     return number
 
 
-def approve(target: Target, version: str, hours: float) -> None:
-    """approve.yml: consent to what staging has verified, in production's ledger."""
+def approve(target: Target, version: str, hours: float, configuration: dict[str, Any]) -> None:
+    """approve.yml: consent to what staging has verified, with a configuration, in production's ledger."""
     target.begin_run("")
     release = resolve(target, "production", version)
     fields = {
@@ -57,4 +59,6 @@ def approve(target: Target, version: str, hours: float) -> None:
         "approved_by": "alice",
         "expires": ledger.format_time(target.now + timedelta(hours=hours)),
     }
-    call(target, ledger_entry, directory=str(target.home("production")), event="approved", fields=fields)
+    where = {"directory": str(target.home("production")), "event": "approved"}
+    bound = {"configuration": configuration, "secrets": json.dumps({"env": {}, "files": {}})}
+    call(target, ledger_entry, **where, fields=fields, **bound)

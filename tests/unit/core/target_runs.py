@@ -185,7 +185,7 @@ class Run:
         if self.kind == "promote":
             self.approval = self.open["paused"]["approval"]
         elif self.kind == "deploy" and self.env == "production" and not self.unchanged:
-            self.approval = ask_gate(self.target, self.release, self.open["approvals"])
+            self.approval = ask_gate(self.target, self.release, self.open["approvals"], self.open["config"])
 
     def ship(self) -> None:
         self.decide()

@@ -58,9 +58,9 @@ def test_a_registry_whose_name_nobody_resolves_is_given_up_in_time() -> None:
 @pytest.mark.usefixtures("silent")
 def test_github_whose_name_nobody_resolves_is_given_up_in_time() -> None:
     began = time.monotonic()
-    params = {"api_url": "https://api.example.com", "repository": "a/b", "run": "1", "token": "t", "timeout": 0.2}
+    params = {"api_url": "https://api.example.com", "run": "1", "token": "t", "timeout": 0.2}
     with pytest.raises(github_run.Unapproved, match=r"does not answer \(not finished within 0\.2 s\)"):
-        github_approval.reviews(params)
+        github_approval.ask(params, github_run.run_path("a/b", "1"))
     assert time.monotonic() - began < ENOUGH_SECONDS
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.core.plugins.module_utils.history import (
     ApprovalStatus,
+    Bound,
     History,
     NoRollback,
     State,
@@ -380,3 +381,35 @@ def test_what_a_run_has_put_back_for_another_does_not_tell_how_it_ended_itself()
     interrupted = {"run": "run-2", "after": ["run-1"]}
     past = history({"event": "aborted", "run": "run-3", "reconciled": [], "interrupted": interrupted})
     assert [past.tells_of(f"run-{number}") for number in (1, 2, 3)] == [True, True, False]
+
+
+def test_an_approval_lets_in_nothing_but_the_configuration_that_it_was_given_for() -> None:
+    past = history({**approved(1), "config": "a" * 16})
+    assert past.approval_for("sha256:1", NOW, bound=Bound("a" * 16)).valid
+    other = past.approval_for("sha256:1", NOW, bound=Bound("b" * 16))
+    assert (other.status, other.valid) == (ApprovalStatus.OTHER_BINDING, False)
+    assert other.explanation == (
+        f"the approval by alice (entry 1) was given for the configuration {'a' * 16}, and that is {'b' * 16} now"
+    )
+
+
+def test_an_approval_lets_in_nothing_but_the_front_that_it_was_given_for() -> None:
+    past = history({**approved(1), "config": "a", "front": "f"})
+    assert past.approval_for("sha256:1", NOW, bound=Bound("a", "f")).valid
+    other = past.approval_for("sha256:1", NOW, bound=Bound("a", "g"))
+    assert other.explanation.endswith("was given for the front f, and that is g now")
+    assert not history({**approved(1), "config": "a"}).approval_for("sha256:1", NOW, bound=Bound("a", "g")).valid
+
+
+def test_an_approval_of_an_earlier_version_says_no_configuration_and_lets_nothing_in() -> None:
+    answer = history(approved(1)).approval_for("sha256:1", NOW, bound=Bound("a"))
+    assert not answer.valid
+    assert "does not say for which configuration it was given" in answer.explanation
+
+
+def test_of_two_approvals_that_of_this_configuration_counts() -> None:
+    past = history({**approved(1), "config": "a"}, {**approved(1), "config": "b"})
+    answer = past.approval_for("sha256:1", NOW, bound=Bound("a"))
+    assert answer.valid
+    assert answer.entry is not None
+    assert answer.entry["seq"] == 1

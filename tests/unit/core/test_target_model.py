@@ -261,10 +261,15 @@ class Runs(RuleBasedStateMachine):
         else:
             registry.pointing[version] = data.draw(st.sampled_from(sorted(registry.labelled)))
 
-    @rule(hours=st.sampled_from([0.0, 1.0, 48.0]))
-    def consent(self, hours: float) -> None:
+    @rule(
+        hours=st.sampled_from([0.0, 1.0, 48.0]),
+        strategy=st.sampled_from(("blue_green", "recreate")),
+        config=st.sampled_from("aabc"),
+    )
+    def consent(self, hours: float, strategy: str, config: str) -> None:
+        asked = Run(self.target, "production", strategy=strategy, config=config)
         with contextlib.suppress(TaskFailed):
-            approve(self.target, "", hours)
+            approve(self.target, "", hours, asked._configuration())
 
     @rule(seconds=st.sampled_from([-86400, -600, 100, 700, 86400]))
     def clock(self, seconds: int) -> None:
@@ -313,7 +318,7 @@ class Runs(RuleBasedStateMachine):
         if kind == "deploy" and not version and env == "staging" and data.draw(st.booleans()):
             self.build()
         if kind == "deploy" and env == "production":
-            self.consent(1.0)
+            self.consent(1.0, strategy, str(options["config"]))
         self.fronts = max(self.fronts + {"next": 1, "back": -1}.get(proxy, 0), 0)
         self.go(
             env,
