@@ -17,6 +17,8 @@ EVIDENCE_PROBES = 5
 # Cut to what people read only after secrets are hidden in it.
 BODY_CHARACTERS = 65536
 SMOKE_ATTEMPTS = 3
+# Probes in a row that have to fail before what was healthy is found bad: one is lost on any busy machine.
+CONFIRM = 3
 SMOKE = Expectation(statuses=tuple(range(200, 400)))
 
 # Shared by the modules that ask; documented by the fragment slipway.core.watch.
@@ -110,7 +112,7 @@ class Watch:
     gone: Callable[[], str] = lambda: ""
     disturbed: Callable[[], str] = lambda: ""
     excused: Callable[[], bool] = lambda: False
-    confirm: int = 1
+    confirm: int = CONFIRM
     proven: bool = False
     _probes: list[dict[str, Any]] = field(default_factory=list)
     _body: str = ""

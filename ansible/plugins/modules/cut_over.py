@@ -107,8 +107,6 @@ from ansible_collections.slipway.core.plugins.module_utils.probe import judge
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch, expected, fetch
 
-# Probes in a row that have to fail before a release that was healthy is found bad.
-CONFIRM = 3
 SERVER_ERRORS = 500
 
 
@@ -195,7 +193,6 @@ class CutOver:
             gone=gone,
             disturbed=watched.trouble,
             excused=lambda: bool(other) and self._fails_too(previous.addresses.get(other, "")),
-            confirm=CONFIRM,
             proven=True,
         ).run()
         if not seen["healthy"]:

@@ -108,7 +108,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, statuses: list[int], excused: bool)
     check = {"path": "/", "statuses": [200], "version_source": "none", "version_key": "version", "smoke_paths": []}
     options = {name: option.get("default") for name, option in watch.OPTIONS.items()}
     params = {**options, "url": "http://x", "check": check, "interval": 0, "hold": 0}
-    return Watch(params, excused=lambda: excused, confirm=3, proven=True).run()
+    return Watch(params, excused=lambda: excused, proven=True).run()
 
 
 def test_a_hiccup_of_its_health_check_convicts_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
