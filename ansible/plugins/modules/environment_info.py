@@ -187,7 +187,9 @@ def main() -> None:
         standby, canary = reconcile.standby(found), reconcile.paused_container(found)
         verified = history.find_verified(params["version"]) if params["version"] else None
         recent = history.recent(params["entries"])
-        asked = wanted.configuration(params["configuration"], params["secrets"]) if params["secrets"] else None
+        asked = None
+        if params["secrets"]:
+            asked = wanted.configuration(params["configuration"], params["secrets"], home.name)
         key = snapshot.load_key(str(home))
         config = snapshot.config_hash(asked.public, asked.secrets, key) if asked and key else ""
         drifted = environment.disagreements(engine, home, found, engine.info())

@@ -100,7 +100,7 @@ def main() -> None:
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if module.params["secrets"]:
-            asked = wanted.configuration(module.params["configuration"], module.params["secrets"])
+            asked = wanted.configuration(module.params["configuration"], module.params["secrets"], path.parent.name)
             key = snapshot.load_or_create_key(str(path.parent))
             fields = {**fields, "config": snapshot.config_hash(asked.public, asked.secrets, key)}
         if module.params["run"]:
