@@ -5,6 +5,10 @@ must not act on what the next run has begun. So every step that changes somethin
 which the kernel frees when the step dies, and looks at the lock once a second: one that has lost it ends at once, as if
 it had been killed. One that must not be cut short writes into ``work`` how long it may take, and goes on. The run that
 took the lock over waits for that before it looks at anything.
+
+Whatever watches the lock ends before the tenure does, and only then is the lock given back: by the tenure itself, so
+that no step can mistake its own release for a loss. Once a step has written what later runs rely on, a loss ends it
+with its answer, and not as a failure.
 """
 
 from __future__ import annotations
@@ -15,11 +19,13 @@ import json
 import os
 import threading
 import time
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Callable, Iterator
 
-from ansible_collections.slipway.core.plugins.module_utils import lock
+from ansible_collections.slipway.core.plugins.module_utils import lock, way_back
 
 WORK = "work"
 LOCK = "lock.json"
@@ -32,6 +38,20 @@ UNCUT_CHARACTERS = 10
 LOST_CODE = 1
 
 
+@dataclass(frozen=True)
+class GiveBack:
+    """What a tenure does with the lock at its end: it gives it back, however the step went.
+
+    :param warn: is told when that fails, which undoes nothing: the lock then ends with its lease.
+    :param failed_only: the run goes on with the lock when the step has not failed.
+    :param to: the lock that was taken over, by a run that has not come to undo what that one's left.
+    """
+
+    warn: Callable[[str], None]
+    failed_only: bool = False
+    to: lock.Lock | None = None
+
+
 class Tenure:
     """Holds an environment for one step; enter it before the first change and leave it after the last.
 
@@ -42,35 +62,76 @@ class Tenure:
     :param run: the run that holds the lock.
     :param uncut: seconds that the step may take when it must not be ended between any two instructions; 0 for one that
         may be, which ends when the lock is lost.
+    :param give_back: for the last step of a run with the lock. Nobody else gives a lock back.
     """
 
-    def __init__(self, home: Path, run: str, uncut: int = 0) -> None:
+    def __init__(self, home: Path, run: str, uncut: int = 0, give_back: GiveBack | None = None) -> None:
+        self.given_back = False
         self._home = home
         self._path = str(home / LOCK)
         self._run = run
         self._uncut = uncut
+        self._give_back = give_back
         self._left = threading.Event()
+        # Held while the step must not be ended.
+        self._whole = threading.RLock()
+        self._answer: dict[str, Any] | None = None
+        self._beats = threading.Thread(target=self._beat, name="tenure", daemon=True)
         self._work = -1
 
     def __enter__(self) -> Tenure:
-        lock.renew(self._path, self._run, _now())
-        self._work = os.open(self._home / WORK, os.O_RDWR | os.O_CREAT, 0o600)
-        # From here on, as the step that is waited for may take longer than a lease.
-        threading.Thread(target=self._beat, daemon=True).start()
         try:
+            lock.renew(self._path, self._run, _now())
+            self._work = os.open(self._home / WORK, os.O_RDWR | os.O_CREAT, 0o600)
+            # From here on, as the step that is waited for may take longer than a lease.
+            self._beats.start()
             _take(self._work, self._home)
             os.pwrite(self._work, str(self._uncut).rjust(UNCUT_CHARACTERS).encode("ascii"), 0)
             lock.renew(self._path, self._run, _now())
         except BaseException:
-            self.__exit__(None, None, None)
+            self._leave(failed=True)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._left.set()
-        os.close(self._work)
+        self._leave(failed=error is not None)
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[None]:
+        """Do what is in this block to its end, also when the lock is lost meanwhile: for a moment only.
+
+        Who has taken the lock over looks at nothing before this step has ended.
+        """
+        with self._whole:
+            yield
+
+    def has_done(self, answer: dict[str, Any]) -> None:
+        """What the step was for is done: if the lock is lost from here on, this is its answer, and no failure.
+
+        To be said in the block of :meth:`whole` that does it.
+        """
+        self._answer = answer
+
+    def _leave(self, failed: bool) -> None:
+        with self._whole:
+            self._left.set()
+        if self._beats.ident is not None:
+            self._beats.join()
+        try:
+            if self._give_back and (failed or not self._give_back.failed_only):
+                self._release(self._give_back)
+        finally:
+            if self._work >= 0:
+                os.close(self._work)
+                self._work = -1
+
+    def _release(self, give_back: GiveBack) -> None:
+        try:
+            self.given_back = lock.release(self._path, self._run, back_to=give_back.to)
+        except Exception as error:
+            give_back.warn(f"The lock could not be given back, and ends with its lease: {way_back.told(error)}.")
 
     def _beat(self) -> None:
         renewed = time.monotonic()
@@ -82,10 +143,21 @@ class Tenure:
                     renewed = time.monotonic()
             except lock.LockLost as lost:
                 if not self._uncut:
-                    _end(f"This step gave up, because {lost}.")
+                    self._lose(lost)
                 return
             except (OSError, TimeoutError):
                 continue  # such as a full disk: the lease says how long that may last
+
+    def _lose(self, lost: lock.LockLost) -> None:
+        """End the step, unless it has come to its own end."""
+        with self._whole:
+            if self._left.is_set():
+                return
+            if self._answer is None:
+                _end({"failed": True, "msg": f"This step gave up, because {lost}."}, LOST_CODE)
+                return
+            warning = f"What was to be done is done; the rest is left to the next run, because {lost}."
+            _end({**self._answer, "warnings": [*self._answer.get("warnings", []), warning]}, 0)
 
 
 def _take(work: int, home: Path) -> None:
@@ -113,11 +185,11 @@ def _uncut(work: int) -> int:
     return int(os.pread(work, UNCUT_CHARACTERS, 0) or 0)
 
 
-def _end(message: str) -> None:
+def _end(answer: dict[str, Any], code: int) -> None:
     """End the process from its second thread; what the first one does must survive that as it must survive a kill."""
     with contextlib.suppress(OSError):
-        os.write(1, json.dumps({"failed": True, "msg": message}).encode("utf-8"))
-    os._exit(LOST_CODE)
+        os.write(1, json.dumps(answer).encode("utf-8"))
+    os._exit(code)
 
 
 def _now() -> datetime:

@@ -81,6 +81,12 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import SLOTS,
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
+def answer(entry: dict[str, Any]) -> dict[str, Any]:
+    """What the module returns."""
+    story = f"{entry['version']} waits with {entry['weight']} % of the traffic; X-Canary: always reaches it"
+    return {"changed": True, "entry": entry, "story": story}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -101,11 +107,13 @@ def main() -> None:
     fields = {**params["fields"], "weight": weight, "slot": slot}
     try:
         history.check_fields("paused", fields)
-        with Tenure(home, params["run"]):
+        with Tenure(home, params["run"]) as tenure:
             standby_mark.take_away(home)
             engine.update_restart_policy(params["container"], params["restart_policy"])
             # The entry comes first: it is what a later run trusts to leave the candidate where it is.
-            entry = recording.record(str(home / environment.LEDGER), "paused", fields, module.warn)
+            with tenure.whole():
+                entry = recording.record(str(home / environment.LEDGER), "paused", fields, module.warn)
+                tenure.has_done(answer(entry))
             fronts = front.containers(engine, params["app"], params["environment"])
             before = front.routes(home, fronts)
             other = next(name for name in SLOTS if name != slot)
@@ -117,8 +125,7 @@ def main() -> None:
             module.fail_json(msg=environment.explain(error))
             return
         module.warn(f"The candidate waits without its traffic, which the next run gives it: {way_back.told(error)}.")
-    story = f"{fields['version']} waits with {weight} % of the traffic; X-Canary: always reaches it"
-    module.exit_json(changed=True, entry=entry, story=story)
+    module.exit_json(**answer(entry))
 
 
 if __name__ == "__main__":

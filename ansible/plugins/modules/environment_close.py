@@ -100,16 +100,22 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
-from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
+from ansible_collections.slipway.core.plugins.module_utils.tenure import GiveBack, Tenure
 
 REFUSALS = (EngineError, ProxyError, OSError, ValueError, lock.LockDamaged, lock.LockLost, ledger.LedgerDamaged)
 
 
-def record(module: AnsibleModule, home: Path) -> dict[str, Any]:
+NOTHING: dict[str, Any] = {"images": [], "configurations": []}
+
+
+def record(module: AnsibleModule, home: Path, held: Tenure) -> dict[str, Any]:
     """Write the entry of the release that is live from now on."""
     fields = module.params["fields"]
     history.check_fields("deployed", fields)
-    return recording.record(str(home / environment.LEDGER), "deployed", fields, module.warn)
+    with held.whole():
+        entry = recording.record(str(home / environment.LEDGER), "deployed", fields, module.warn)
+        held.has_done(answer(entry, [], NOTHING, unlocked=False))
+    return entry
 
 
 def retire(engine: Engine, module: AnsibleModule, home: Path) -> list[str]:
@@ -140,27 +146,28 @@ def tidy(module: AnsibleModule, home: Path) -> tuple[list[str], dict[str, Any]]:
         if not params["fields"]:
             raise
         module.warn(f"The release is live, and not everything could be tidied up: {way_back.told(error)}.")
-        return retired, {"images": [], "configurations": []}
+        return retired, NOTHING
     if pruned.get("warning"):
         module.warn(pruned.pop("warning"))
     return retired, pruned
 
 
-def release(module: AnsibleModule, path: str) -> None:
-    """Give the lock back; it ends with its lease where that fails."""
-    try:
-        lock.release(path, module.params["run"])
-    except REFUSALS as error:
-        module.warn(f"The lock could not be released, and ends with its lease: {way_back.told(error)}.")
-
-
-def story(entry: dict[str, Any] | None, retired: list[str], removed: int) -> str:
-    """What happened, for people."""
+def answer(entry: dict[str, Any] | None, retired: list[str], pruned: dict[str, Any], unlocked: bool) -> dict[str, Any]:
+    """What the module returns."""
+    removed = len(pruned["images"])
     done = [f"ledger entry {entry['seq']}: {entry['event']}"] if entry else []
     done += retired
     if removed:
         done.append(f"{removed} image{'s' if removed > 1 else ''} pruned")
-    return "; ".join([*done, "lock released"])
+    if unlocked:
+        done.append("lock released")
+    return {
+        "changed": bool(entry or retired or removed or pruned["configurations"]),
+        "entry": entry,
+        "retired": retired,
+        "pruned": pruned,
+        "story": "; ".join(done),
+    }
 
 
 def main() -> None:
@@ -181,37 +188,26 @@ def main() -> None:
     params = module.params
     home = environment.home(params["directory"], params["app"], params["environment"])
     path = str(home / environment.LOCK)
-    nothing: dict[str, Any] = {"images": [], "configurations": []}
     entry: dict[str, Any] | None = None
     retired: list[str] = []
-    pruned = nothing
+    pruned = NOTHING
     try:
         held = None if module.check_mode else lock.read(path)
         if not params["fields"] and (held is None or held.run_id != params["run"]):
-            module.exit_json(changed=False, entry=None, retired=[], pruned=nothing)
+            module.exit_json(changed=False, entry=None, retired=[], pruned=NOTHING)
             return
-        try:
-            with Tenure(home, params["run"]):
-                if params["fields"]:
-                    entry = record(module, home)
-                if params["prune"]:
-                    retired, pruned = tidy(module, home)
-        finally:
-            # After an entry nothing may fail any more, and before it the first cause is the one to tell.
-            release(module, path)
+        tenure = Tenure(home, params["run"], give_back=GiveBack(module.warn))
+        with tenure:
+            if params["fields"]:
+                entry = record(module, home, tenure)
+            if params["prune"]:
+                retired, pruned = tidy(module, home)
     except REFUSALS as error:
         if entry is None:
             module.fail_json(msg=environment.explain(error))
             return
         module.warn(f"The release is live: {way_back.told(error)}.")
-    removed = len(pruned["images"])
-    module.exit_json(
-        changed=bool(entry or retired or removed or pruned["configurations"]),
-        entry=entry,
-        retired=retired,
-        pruned=pruned,
-        story=story(entry, retired, removed),
-    )
+    module.exit_json(**answer(entry, retired, pruned, tenure.given_back))
 
 
 if __name__ == "__main__":

@@ -236,7 +236,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
 from ansible_collections.slipway.core.plugins.module_utils.history import NoRollback
-from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
+from ansible_collections.slipway.core.plugins.module_utils.tenure import GiveBack, Tenure
 
 KINDS = ["deploy", "rollback", "promote", "abort", "maintenance"]
 REFUSALS = (
@@ -316,8 +316,6 @@ def main() -> None:
     params = module.params
     home = environment.home(params["directory"], params["app"], params["environment"])
     now = datetime.now(timezone.utc)
-    locked, ready = False, False
-    interrupted: lock.Lock | None = None
     try:
         if module.check_mode:
             found = survey.report(params, home, Engine(), now, True, environment.lock_left(home))
@@ -330,19 +328,15 @@ def main() -> None:
                     "Run the same command again later, or let it wait with -e lock_wait=300 (seconds).",
                     holder=holder,
                 )
-            locked = True
-            with Tenure(home, params["run"]):
+            # Whoever comes next has to know of the run that nobody has cleaned up after.
+            give_back = GiveBack(module.warn, failed_only=True, to=interrupted)
+            with Tenure(home, params["run"], give_back=give_back):
                 found = survey.report(params, home, Engine(), now, False, interrupted)
-        ready = True
     except REFUSALS as error:
         told = environment.explain(error)
         silent = isinstance(error, OF_THE_MACHINE) and AGAIN not in told
         module.fail_json(msg=f"{told} {NOTHING_BEGUN}" if silent else told)
         return
-    finally:
-        if locked and not ready:
-            # Whoever comes next has to know of the run that nobody has cleaned up after.
-            lock.release(str(home / environment.LOCK), params["run"], back_to=interrupted)
     module.exit_json(
         changed=bool(found["reconciled"] or (module.check_mode and found["mended"])),
         story=story(params["environment"], found, module.check_mode),

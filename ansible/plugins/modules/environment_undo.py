@@ -94,7 +94,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import Routes, all_to
-from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
+from ansible_collections.slipway.core.plugins.module_utils.tenure import GiveBack, Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
 
 CARRIED_OVER = ("environment", "version", "build", "commit", "digest", "image", "config", "container", "slot")
@@ -116,7 +116,7 @@ def start(engine: Engine, spare: dict[str, Any], previous: dict[str, Any], home:
         raise Impossible(verdict["msg"])
 
 
-def undo(module: AnsibleModule, home: Path) -> tuple[dict[str, Any] | None, str]:
+def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any] | None, str]:
     """Go back; returns the ledger's entry, None when there was nothing to go back on, and what happened."""
     params = module.params
     path = home / environment.LEDGER
@@ -161,29 +161,28 @@ def undo(module: AnsibleModule, home: Path) -> tuple[dict[str, Any] | None, str]
             front.route(home, fronts, found.routes)
         files.write_config(before)
 
+    told = f"{previous['version']} serves again on {spare['slot']}"
     with way_back.unless_it_stays(back, "the traffic") as move:
         front.route(home, fronts, Routes(all_to(spare["slot"]), maintenance=maintenance))
         files.start_with(spare["slot"])
-        entry = recording.record(str(path), "deployed", fields, module.warn)
-        move.stays = True
+        with held.whole():
+            entry = recording.record(str(path), "deployed", fields, module.warn)
+            move.stays = True
+            held.has_done(answer(entry, told))
+    undone = None
     try:
         undone = reconcile.live_container(found.ours, live)
         if undone and undone["running"]:
             standby.leave(engine, home, fronts, undone, params["warm_standby"], params["drain_timeout"])
     except Exception as error:
-        told = way_back.told(error)
-        module.warn(
-            f"{entry['version']} serves again, and {undone['name'] if undone else ''} is left as it is: {told}."
-        )
-    return entry, f"{entry['version']} serves again on {entry['slot']}"
+        left = undone["name"] if undone else live["container"]
+        module.warn(f"{entry['version']} serves again, and {left} is left as it is: {way_back.told(error)}.")
+    return entry, told
 
 
-def release(module: AnsibleModule, path: str) -> None:
-    """Give the lock back; it ends with its lease where that fails, which undoes nothing."""
-    try:
-        lock.release(path, module.params["run"])
-    except (OSError, lock.LockDamaged) as error:
-        module.warn(f"The lock could not be released, and ends with its lease: {way_back.told(error)}.")
+def answer(entry: dict[str, Any] | None, story: str) -> dict[str, Any]:
+    """What the module returns."""
+    return {"changed": entry is not None, "entry": entry, "story": story}
 
 
 def main() -> None:
@@ -209,15 +208,12 @@ def main() -> None:
         if not attempt.acquired:
             module.fail_json(msg=f"It could not be gone back on, because the lock is {attempt.explanation}.")
             return
-        try:
-            with Tenure(home, params["run"]):
-                entry, story = undo(module, home)
-        finally:
-            release(module, path)
+        with Tenure(home, params["run"], give_back=GiveBack(module.warn)) as tenure:
+            entry, story = undo(module, home, tenure)
     except Exception as error:
         module.fail_json(msg=f"It could not be gone back on, run rollback.yml: {way_back.told(error)}.")
         return
-    module.exit_json(changed=entry is not None, entry=entry, story=story)
+    module.exit_json(**answer(entry, story))
 
 
 if __name__ == "__main__":

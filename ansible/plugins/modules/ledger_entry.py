@@ -59,6 +59,7 @@ entry:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
@@ -71,6 +72,11 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     wanted,
 )
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
+
+
+def answer(entry: dict[str, Any]) -> dict[str, Any]:
+    """What the module returns."""
+    return {"changed": True, "entry": entry, "story": f"ledger entry {entry['seq']}: {entry['event']}"}
 
 
 def main() -> None:
@@ -104,14 +110,15 @@ def main() -> None:
             key = snapshot.load_or_create_key(str(path.parent))
             fields = {**fields, "config": snapshot.config_hash(asked.public, asked.secrets, key)}
         if module.params["run"]:
-            with Tenure(path.parent, module.params["run"]):
+            with Tenure(path.parent, module.params["run"]) as tenure, tenure.whole():
                 entry = recording.record(str(path), event, fields, module.warn)
+                tenure.has_done(answer(entry))
         else:
             entry = recording.record(str(path), event, fields, module.warn)
     except (ValueError, OSError, ledger.LedgerDamaged, lock.LockLost, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=environment.explain(error))
         return
-    module.exit_json(changed=True, entry=entry, story=f"ledger entry {entry['seq']}: {event}")
+    module.exit_json(**answer(entry))
 
 
 if __name__ == "__main__":

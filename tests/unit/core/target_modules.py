@@ -18,6 +18,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     snapshot,
     standby_mark,
     survey,
+    tenure,
 )
 from ansible_collections.slipway.core.plugins.modules import (
     canary_pause,
@@ -99,16 +100,6 @@ def beneath(target: Target, patch: pytest.MonkeyPatch) -> None:
                 raise AssertionError(text)
             target.warned.append(text)
 
-    class Tenure:
-        def __init__(self, home: Any, run: str, uncut: int = 0) -> None:
-            self._lock, self._run = str(home / "lock.json"), run
-
-        def __enter__(self) -> None:
-            lock.renew(self._lock, self._run, target.now)
-
-        def __exit__(self, *_: Any) -> None:
-            pass
-
     class Watch:
         def __init__(self, params: dict[str, Any], gone: Callable[[], str] = str, **_: Any) -> None:
             self._params, self._gone = params, gone
@@ -125,7 +116,6 @@ def beneath(target: Target, patch: pytest.MonkeyPatch) -> None:
     stand_ins = {
         "AnsibleModule": Module,
         "Engine": lambda: Engine(target),
-        "Tenure": Tenure,
         "Watch": Watch,
         "datetime": Clock,
     }
@@ -143,6 +133,9 @@ def beneath(target: Target, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cut_over, "expected", lambda _: None)
     patch.setattr(canary_step.Step, "watch", lambda self: (target.trouble != "canary", "seen", {}))
     patch.setattr(os, "fsync", lambda _: None)
+    # The tenure is the real one, by the target's clock, and nothing is as long as to be heard in the meantime.
+    patch.setattr(tenure, "datetime", Clock)
+    patch.setattr(tenure, "BEAT_SECONDS", 3600.0)
     _count_files(target, patch)
 
 

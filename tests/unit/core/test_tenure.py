@@ -38,9 +38,9 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-def launch(home, run, uncut=0):
+def launch(home, run, uncut=0, program=STEP):
     return subprocess.Popen(
-        [sys.executable, "-c", STEP, str(home), run, str(uncut)],
+        [sys.executable, "-c", program, str(home), run, str(uncut)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
         stdout=subprocess.PIPE,
     )
