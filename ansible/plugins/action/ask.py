@@ -7,6 +7,7 @@ from typing import Any
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.slipway.core.plugins.module_utils import shown
 
 
 class ActionModule(ActionBase):
@@ -19,7 +20,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _, args = self.validate_argument_spec(argument_spec={"question": {"type": "str", "required": True}})
         try:
-            answer = Display().prompt_until(f"{args['question']}:")
+            answer = Display().prompt_until(shown.visible(f"{args['question']}:"))
         except (AnsiblePromptInterrupt, AnsiblePromptNoninteractive):
             answer = b""
-        return {"changed": False, "answer": answer.decode("utf-8", "replace").strip()}
+        return {"changed": False, "answer": shown.line(answer.decode("utf-8", "replace").strip())}

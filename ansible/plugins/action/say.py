@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.core.plugins.module_utils import shown
 
 
 class ActionModule(ActionBase):
@@ -15,4 +16,4 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _, args = self.validate_argument_spec(argument_spec={"text": {"type": "str", "required": True}})
-        return {"changed": False, "say": args["text"]}
+        return {"changed": False, "say": shown.visible(args["text"])}

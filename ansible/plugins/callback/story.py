@@ -58,6 +58,7 @@ options:
         key: heartbeat
 """
 
+import functools
 import json
 import os
 import threading
@@ -70,8 +71,9 @@ from ansible import constants as C
 from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import command_line, fates, interruption, run_summary
+from ansible_collections.slipway.core.plugins.module_utils import command_line, fates, interruption, run_summary, shown
 
 # Its result is what it prints, and not what happened on the way.
 STATUS = "status.yml"
@@ -126,6 +128,12 @@ class CallbackModule(DefaultCallback):
         self._done = threading.Event()
         self._happened: list[dict[str, Any]] = []
         self._bare = self._wants_bare_output()
+        self._display_as_it_is = functools.partial(Display.display, self._display)
+        # All of Ansible's output goes through there, and its own messages and warnings quote what comes from outside.
+        self._display.display = self._display_visibly
+
+    def _display_visibly(self, msg: str, *args: Any, **options: Any) -> None:
+        self._display_as_it_is(shown.visible(msg), *args, **options)
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
@@ -156,6 +164,7 @@ class CallbackModule(DefaultCallback):
             event.update({key: content[key] for key in TOLD if content.get(key)})
         if message:
             event["message"] = message
+        event = shown.plain(event)
         self._happened.append(event)
         line = json.dumps(event, ensure_ascii=False)
         if self._bare and phase and self._verb != STATUS:
@@ -173,7 +182,7 @@ class CallbackModule(DefaultCallback):
         if self.get_option("outputs"):
             with Path(self.get_option("outputs")).open("a", encoding="utf-8") as file:
                 known = run_summary.outputs(self._happened)
-                file.writelines(f"{name}={value}\n" for name, value in known.items())
+                file.writelines(f"{name}={shown.line(value)}\n" for name, value in known.items())
 
     # What people see
 
@@ -189,7 +198,7 @@ class CallbackModule(DefaultCallback):
         since, took = time.monotonic() - self._start, time.monotonic() - self._step
         host = result.host.get_name()
         self._line(
-            f"{since:6.1f}s  {phase:<10} {host:<15} {said or text}  [{status} {took:.1f}s]",
+            f"{since:6.1f}s  {phase:<10} {host:<15} {shown.line(said or text)}  [{status} {took:.1f}s]",
             color=color,
         )
 
@@ -278,8 +287,11 @@ class CallbackModule(DefaultCallback):
 
     def v2_on_file_diff(self, result: Any) -> None:
         for content in result.result.get("results") or [result.result]:
-            if content.get("diff"):
-                self._line(self._get_diff(content["diff"]).rstrip())
+            if content.get("diff") and not self._bare:
+                # Its colours are sequences for the terminal, so that this alone is shown as it is.
+                told = self._get_diff(shown.plain(content["diff"])).rstrip()
+                with self._lock:
+                    self._display_as_it_is(told)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._done.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import redact, verdict
+from ansible_collections.slipway.core.plugins.module_utils import redact, shown, verdict
 
 LOG_CHARACTERS = 180
 ANSWER_CHARACTERS = 300
@@ -36,8 +36,13 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         serving (what M(slipway.core.environment_info) reports afterwards, or its ``msg`` when it could not), secrets
         (None when they could not be read: then nothing is told that may hold one), hosts (see :func:`fates`).
     :returns: ``text`` for people, and ``entry``, the fields of the ledger's ``failed`` event. Secrets are hidden
-        in both.
+        in both, and control characters are made visible.
     """
+    told: dict[str, Any] = shown.plain(_report(facts))
+    return told
+
+
+def _report(facts: dict[str, Any]) -> dict[str, Any]:
     secrets = [str(secret) for secret in facts["secrets"] or []]
     told = facts["secrets"] is not None
     phase = phase_of(facts["task"])
@@ -46,9 +51,11 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
     elsewhere = culprits and not next(fate["failed"] for fate in hosts if fate["host"] == facts["host"])
     reason = f"{culprits} failed." if elsewhere else redact.hide(_sentence(facts["result"]), secrets)
     container = facts["container"] or {}
-    logs = [redact.hide(str(line), secrets)[:LOG_CHARACTERS] for line in (container.get("logs") or []) if told]
+    logs = [
+        shown.line(redact.hide(str(line), secrets))[:LOG_CHARACTERS] for line in (container.get("logs") or []) if told
+    ]
     body = str(facts["result"].get("body") or "") if told else ""
-    answer = " ".join(redact.hide(body, secrets).split())[:ANSWER_CHARACTERS]
+    answer = shown.line(" ".join(redact.hide(body, secrets).split()))[:ANSWER_CHARACTERS]
     release = facts["release"] or {}
     serving = _serving(facts["serving"] or {})
     entry = {

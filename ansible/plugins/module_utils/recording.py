@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.slipway.core.plugins.module_utils import ledger
+from ansible_collections.slipway.core.plugins.module_utils import ledger, shown
+
+
+def append(path: str, event: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Write an entry, in which text from outside is visible to whatever reads it later; returns it."""
+    return ledger.append(path, event, shown.plain(fields))
 
 
 def record(path: str, event: str, fields: dict[str, Any], warn: Callable[[str], None]) -> dict[str, Any]:
@@ -12,8 +17,9 @@ def record(path: str, event: str, fields: dict[str, Any], warn: Callable[[str], 
 
     What fails after the ledger has it, such as making the folder durable, is a warning.
     """
+    fields = shown.plain(fields)
     try:
-        return ledger.append(path, event, fields)
+        return append(path, event, fields)
     except OSError as error:
         entry = _written(path, event, fields)
         if entry is None:

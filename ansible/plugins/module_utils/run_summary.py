@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable
 
+from ansible_collections.slipway.core.plugins.module_utils import shown
+
 Event = dict[str, Any]
 
 SHORTEST_PHASE_SECONDS = 0.05
@@ -31,9 +33,9 @@ def markdown(verb: str, events: list[Event], seconds: float, failed: bool) -> st
     :param seconds: how long the whole run took.
     """
     entry, release = _last(events, "entry"), _last(events, "release")
-    lines = [f"### {'❌' if failed else '✅'} {_title(verb, entry, release, failed)}", ""]
+    lines = [f"### {'❌' if failed else '✅'} {shown.markdown(_title(verb, entry, release, failed))}", ""]
     if failed:
-        messages = [event["message"] for event in events if event.get("message")]
+        messages = [shown.visible(event["message"]) for event in events if event.get("message")]
         fence = _fence(messages)
         lines += [f"{fence}text", *messages, fence, ""]
     lines += _facts(events, entry, release, seconds, failed)
@@ -47,7 +49,7 @@ def outputs(events: list[Event]) -> dict[str, str]:
     release = _last(events, "release")
     known = {name: release.get(name) for name in ("version", "build", "commit", "digest", "image")}
     known["url"] = _address(events)
-    return {name: " ".join(str(value).split()) for name, value in known.items() if value}
+    return {name: shown.line(" ".join(str(value).split())) for name, value in known.items() if value}
 
 
 def _address(events: list[Event]) -> str:
@@ -128,4 +130,4 @@ def _table(header: list[str], rows: Iterable[list[Any]]) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    return " ".join(str(value).split()).replace("|", "\\|")
+    return shown.markdown(str(value))

@@ -16,6 +16,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     lock,
     network,
     reconcile,
+    recording,
     run,
     snapshot,
     wanted,
@@ -188,7 +189,7 @@ def found_and_reconciled(
         # Before anything is undone: were this run killed meanwhile, the next one would find nothing to tell of.
         fields = {"run": params["run"], "actor": params["owner"], "evidence": left_behind(found), **unfinished}
         planned = [step.planned for step in todo]
-        ledger.append(str(home / environment.LEDGER), "aborted", {**fields, "reconciled": planned})
+        recording.append(str(home / environment.LEDGER), "aborted", {**fields, "reconciled": planned})
     done = reconcile.act(engine, home, found, todo, params["drain_timeout"])
     if todo:
         found = environment.find(engine, params, home, history)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.slipway.core.plugins.module_utils import labels
+from ansible_collections.slipway.core.plugins.module_utils import labels, shown
 
 ENVIRONMENTS = ("staging", "production")
 DIGEST_CHARACTERS = 19
@@ -18,6 +18,7 @@ PROBED = ("candidate", "vm", "controller")
 
 
 def _rows(header: list[str], rows: list[list[str]]) -> list[str]:
+    rows = [[shown.line(str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in [header, *rows]]
 
@@ -28,7 +29,7 @@ def _when(time: str) -> str:
 
 def shortened(text: str, characters: int = REMARK_CHARACTERS) -> str:
     """A text on one line and no longer than this; what is cut off ends with a whole word and an ellipsis."""
-    line = " ".join(text.split())
+    line = shown.line(" ".join(text.split()))
     if len(line) <= characters:
         return line
     whole = line[:characters].rpartition(" ")[0] or line[: characters - 1]
@@ -82,7 +83,9 @@ def status(reports: list[dict[str, Any]]) -> str:
         M(slipway.core.environment_info) tells, or None when the host cannot be read.
     """
     lines = _rows(HEADER, [_row(item) for item in reports])
-    lines += [f"! {item['host']}: {remark}" for item in reports for remark in [*_wrong(item), *_waiting(item)]]
+    lines += [
+        shown.line(f"! {item['host']}: {remark}") for item in reports for remark in [*_wrong(item), *_waiting(item)]
+    ]
     for item in reports:
         lines += _history(item)
     return "\n".join(lines)
@@ -101,7 +104,7 @@ def status_trouble(reports: list[dict[str, Any]]) -> str:
         if not (item["report"] and item["report"]["lock"] and item["report"]["lock"]["held"])
         for remark in _wrong(item)
     ]
-    return "; ".join(remark.rstrip(".") for remark in wrong) + "." if wrong else ""
+    return shown.line("; ".join(remark.rstrip(".") for remark in wrong)) + "." if wrong else ""
 
 
 def _row(item: dict[str, Any]) -> list[str]:
@@ -171,8 +174,8 @@ def _history(item: dict[str, Any]) -> list[str]:
         ]
         for entry in report["entries"]
     ]
-    title = f"\n{report['environment']} on {item['host']}, newest first"
-    return [title, *_rows(["SEQ", "TIME (UTC)", "EVENT", "VERSION", "BY", ""], rows)]
+    title = shown.line(f"{report['environment']} on {item['host']}, newest first")
+    return ["", title, *_rows(["SEQ", "TIME (UTC)", "EVENT", "VERSION", "BY", ""], rows)]
 
 
 def _event(entry: dict[str, Any]) -> str:
@@ -231,7 +234,7 @@ def approval_request(
         changes = _changes(seen["config_diff"])
         lines.append(f"  settings  {len(changes) or 'none'} that differ from what runs on {host}")
         lines += [f"    {change}" for change in changes]
-    return "\n".join(lines)
+    return "\n".join(map(shown.line, lines))
 
 
 def _changes(diff: dict[str, Any], path: str = "") -> list[str]:
@@ -250,6 +253,4 @@ def _changes(diff: dict[str, Any], path: str = "") -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    """A setting on one line, without anything that moves a terminal's cursor."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "".join(it if it.isprintable() else repr(it)[1:-1] for it in text)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

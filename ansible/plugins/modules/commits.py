@@ -55,6 +55,7 @@ commits:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.core.plugins.module_utils import shown
 
 # What a build from a tree with uncommitted changes adds to its commit.
 DIRTY = "-dirty"
@@ -83,7 +84,9 @@ def main() -> None:
         reach,
     ]
     code, out, _err = module.run_command(command)
-    module.exit_json(changed=False, known=code == 0, commits=out.splitlines() if code == 0 else [])
+    # Not splitlines(): an author's name may hold what that takes for the end of a line.
+    subjects = [shown.line(subject) for subject in out.split("\n") if subject]
+    module.exit_json(changed=False, known=code == 0, commits=subjects if code == 0 else [])
 
 
 if __name__ == "__main__":
