@@ -16,6 +16,21 @@ DEFAULT_BAKE, DEFAULT_DEADLINE = 60, 600
 DECISIONS = ("pause", "promote", "abort")
 HIGHEST_PORT = 65535
 _SERIAL = re.compile(r"([1-9][0-9]?|100)%|[1-9][0-9]*")
+# What HAProxy takes, and below which its own needs or those of usual requests are not met.
+SMALLEST_BUFFER, LARGEST_BUFFER, MOST_HEADERS = 16384, 1048576, 32767
+DEFAULT_MAXCONN = 4000
+NOT_NEGATIVE = (
+    "deploy_soak_seconds",
+    "deploy_drain_timeout",
+    "deploy_warm_standby",
+    "deploy_canary_bake_seconds",
+    "proxy_client_connections",
+    "proxy_client_connection_rate",
+    "proxy_client_requests",
+    "proxy_client_request_rate",
+    "proxy_hsts_seconds",
+)
+_CANARY_KEY = re.compile(r"[A-Za-z0-9_-]{16,}")
 # As in the defaults of the role proxy.
 SLOT_DISTANCE = {"proxy_blue_port": 10000, "proxy_green_port": 20000}
 
@@ -103,6 +118,42 @@ def network_problems(values: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def limit_problems(values: Mapping[str, Any]) -> list[str]:
+    """That a limit of the proxy is none, or lets one client take everything."""
+    found = []
+    buffer, headers = int(values.get("proxy_buffer_size", SMALLEST_BUFFER)), int(values.get("proxy_max_headers", 101))
+    if not SMALLEST_BUFFER <= buffer <= LARGEST_BUFFER:
+        found.append(f"proxy_buffer_size is {buffer}: give bytes from {SMALLEST_BUFFER} to {LARGEST_BUFFER}")
+    if not 1 <= headers <= MOST_HEADERS:
+        found.append(f"proxy_max_headers is {headers}: give a number from 1 to {MOST_HEADERS}")
+    for name in ("proxy_maxconn", "proxy_request_timeout"):
+        if int(values.get(name, 1)) < 1:
+            found.append(f"{name} is {values[name]}, and has to be 1 or more")
+    everything = int(values.get("proxy_maxconn", DEFAULT_MAXCONN))
+    own = int(values.get("proxy_client_connections", 0))
+    if own >= everything:
+        found.append(
+            f"proxy_client_connections is {own}, with which one client can take all {everything} connections of "
+            "proxy_maxconn: make it smaller, or 0 to let it on purpose"
+        )
+    if int(values.get("proxy_hsts_seconds", 0)) and not values.get("proxy_tls_certificate"):
+        found.append(
+            "proxy_hsts_seconds tells browsers to insist on HTTPS, and proxy_tls_certificate is empty: set it as well"
+        )
+    return found
+
+
+def canary_key_problems(values: Mapping[str, Any]) -> list[str]:
+    """That the word for a candidate is easily guessed, or no header and cookie can carry it."""
+    key = str(values.get("deploy_canary_key") or "")
+    if not key or _CANARY_KEY.fullmatch(key):
+        return []
+    return [
+        "deploy_canary_key has to be at least 16 letters, digits, - and _, as a cookie carries it: for instance what "
+        "'openssl rand -hex 16' prints"
+    ]
+
+
 def canary_problems(values: Mapping[str, Any]) -> list[str]:
     """That the steps of a canary do not rise from something to less than everything."""
     steps = values.get("deploy_canary_steps")
@@ -172,12 +223,14 @@ def problems(values: Mapping[str, Any]) -> list[str]:
         port_problems,
         certificate_problems,
         network_problems,
+        limit_problems,
+        canary_key_problems,
         canary_problems,
         canary_time_problems,
         strategy_problems,
     )
     found = [problem for check in checks for problem in check(values)]
-    for name in ("deploy_soak_seconds", "deploy_drain_timeout", "deploy_warm_standby", "deploy_canary_bake_seconds"):
+    for name in NOT_NEGATIVE:
         if name in values and int(values[name]) < 0:
             found.append(f"{name} is {values[name]}, and has to be 0 or more")
     return found

@@ -50,6 +50,18 @@ def test_the_defaults_have_no_problem():
         ({"deploy_serial": "0%"}, "deploy_serial is '0%': give a number of hosts"),
         ({"deploy_serial": "150%"}, "deploy_serial is '150%': give a number of hosts"),
         ({"deploy_serial": "[1, 2]"}, "deploy_serial is '[1, 2]': give a number of hosts"),
+        ({"proxy_buffer_size": 1000}, "proxy_buffer_size is 1000: give bytes from 16384 to 1048576"),
+        ({"proxy_max_headers": 0}, "proxy_max_headers is 0: give a number from 1 to 32767"),
+        ({"proxy_request_timeout": 0}, "proxy_request_timeout is 0, and has to be 1 or more"),
+        ({"proxy_client_connections": 4000}, "with which one client can take all 4000 connections of proxy_maxconn"),
+        ({"proxy_maxconn": 50, "proxy_client_connections": 50}, "one client can take all 50 connections"),
+        ({"proxy_client_request_rate": -1}, "proxy_client_request_rate is -1, and has to be 0 or more"),
+        (
+            {"proxy_hsts_seconds": 60},
+            "proxy_hsts_seconds tells browsers to insist on HTTPS, and proxy_tls_certificate is",
+        ),
+        ({"deploy_canary_key": "always"}, "deploy_canary_key has to be at least 16 letters, digits, - and _"),
+        ({"deploy_canary_key": "sixteen letters;"}, "deploy_canary_key has to be at least 16 letters, digits, - and _"),
         ({"deploy_warm_standby": -1}, "deploy_warm_standby is -1, and has to be 0 or more"),
     ],
 )
