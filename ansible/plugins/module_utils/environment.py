@@ -39,10 +39,24 @@ def explain(error: Exception) -> str:
     if isinstance(error, ledger.LedgerDamaged):
         return f"{text}: nothing is deployed until you restore that file from a backup and run the same command again."
     if isinstance(error, snapshot.SnapshotDamaged):
-        return f"{text}: nothing is deployed until you restore that file from a backup and run the same command again."
+        return f"{text}: {_way_out(error)}."
     if isinstance(error, NoRollback):
         return f"{text}: see what ansible-playbook status.yml shows, or ship a release with deploy.yml."
     return f"{text}."
+
+
+def _way_out(damage: snapshot.SnapshotDamaged) -> str:
+    """What to do about a configuration, or the key of all of them, that is not as it was written."""
+    if damage.of_key:
+        configs = Path(damage.path).with_name("configs")
+        return (
+            f"restore that file from a backup, or remove {configs}, and with it what rollbacks need, and run the same "
+            "command again"
+        )
+    return (
+        "no container is made from it until you restore it from a backup, or deploy that release with those settings "
+        "again, which writes it anew"
+    )
 
 
 def home(directory: str, app: str, environment: str) -> Path:
@@ -117,7 +131,7 @@ def differences(
             details=details,
             image=engine.image(details["Image"]),
             machine=machine,
-            kept=snapshot.read(str(home), entry["config"]),
+            kept=snapshot.read(str(home), entry["config"], snapshot.load_key(str(home))),
             digest=entry["digest"],
             secret_files=str(snapshot.files(home, entry["config"])),
             live=live,
@@ -126,15 +140,24 @@ def differences(
 
 
 def disagreements(engine: Engine, home: Path, found: reconcile.Found, machine: dict[str, Any]) -> list[drift.Drift]:
-    """All drift of an environment; ``machine`` is what the Engine tells of its machine.
-
-    :raises SnapshotDamaged: the configuration of the live release is not kept.
-    """
+    """All drift of an environment; ``machine`` is what the Engine tells of its machine."""
     told = drift.of_environment(found, home.name)
     serving = reconcile.live_container(found.ours, found.live)
-    if serving and found.live:
-        told += differences(engine, home, serving, machine, found.live, live=True)
+    try:
+        kept(home, found.live)
+        if serving and found.live:
+            told += differences(engine, home, serving, machine, found.live, live=True)
+    except snapshot.SnapshotDamaged as damage:
+        told.append(damaged(damage))
     return told
+
+
+def damaged(damage: snapshot.SnapshotDamaged) -> drift.Drift:
+    """That what is kept for the live release is not what the ledger's hash stands for, as drift."""
+    what = "key of the configurations" if damage.of_key else "kept configuration"
+    desired = "as it was written" + (": restore the file from a backup" if damage.of_key else "")
+    repair = drift.RESTORE if damage.of_key else drift.REPLACE
+    return drift.Drift(what, damage.reason, desired, str(damage), repair)
 
 
 def unknown(ours: list[dict[str, Any]], history: History, interrupted: lock.Lock | None) -> str:
@@ -259,5 +282,16 @@ def approvals(
 
 
 def kept(home: Path, live: dict[str, Any] | None) -> snapshot.Configuration | None:
-    """The configuration that the live release runs with; None when nothing is live."""
-    return snapshot.read(str(home), live["config"]) if live else None
+    """The configuration that the live release runs with; None when nothing is live.
+
+    :raises SnapshotDamaged: what is kept is not that.
+    """
+    return snapshot.read(str(home), live["config"], snapshot.load_key(str(home))) if live else None
+
+
+def sound(home: Path, live: dict[str, Any] | None) -> snapshot.Configuration | None:
+    """The same; None also where what is kept is damaged, which :func:`disagreements` tells of."""
+    try:
+        return kept(home, live)
+    except snapshot.SnapshotDamaged:
+        return None

@@ -48,6 +48,11 @@ class SnapshotDamaged(Exception):
         self.path = path
         self.reason = reason
 
+    @property
+    def of_key(self) -> bool:
+        """Whether it is the key that is damaged, and with it everything."""
+        return os.path.basename(self.path) == _KEY_FILE
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -84,13 +89,15 @@ def config_hash(public: dict[str, Any], secrets: dict[str, str], key: bytes) -> 
 def load_key(directory: str) -> bytes | None:
     """Return the key of an environment's configuration hashes, None if it has none yet.
 
-    Raises SnapshotDamaged if the file does not hold a key.
+    Raises SnapshotDamaged if the file does not hold a key, or is gone while there are snapshots to prove with it.
     """
     path = os.path.join(directory, _KEY_FILE)
     try:
         with open(path, "rb") as file:
             key = file.read()
     except FileNotFoundError:
+        if kept(directory):
+            raise SnapshotDamaged(path, "the key is missing, and configurations are kept with it") from None
         return None
     if len(key) != KEY_BYTES:
         raise SnapshotDamaged(path, f"a key has {KEY_BYTES} bytes and this file has {len(key)}")
@@ -100,8 +107,8 @@ def load_key(directory: str) -> bytes | None:
 def load_or_create_key(directory: str) -> bytes:
     """Return the key of an environment's configuration hashes, made at random on first use.
 
-    Raises SnapshotDamaged if the file does not hold a key: a new one would make every known configuration
-    look changed, so it is never replaced silently.
+    Raises SnapshotDamaged as :func:`load_key` does: a new one would make every known configuration look changed,
+    so it is never replaced silently.
     """
     path = os.path.join(directory, _KEY_FILE)
     with ledger.exclusive(path):
@@ -154,10 +161,14 @@ def write(
     return True
 
 
-def read(directory: str, config: str, key: bytes | None = None) -> Configuration:
-    """Return the configuration kept under the hash ``config``; with ``key``, prove that it has that hash.
+def read(directory: str, config: str, key: bytes | None) -> Configuration:
+    """Return the configuration kept under the hash ``config``, proven with ``key`` to be the one of that hash.
 
-    Raises SnapshotDamaged if it is not there, incomplete, or not what the hash stands for.
+    The hash is what the ledger and an approval tell, and the files are what a container is made from: nobody reads
+    them without the proof.
+
+    Raises SnapshotDamaged if it is not there, incomplete, holds more than it should, or is not what the hash stands
+    for, or if there is no key.
     """
     target = _path(directory, config)
     path = os.path.join(target, "config.json")
@@ -170,13 +181,29 @@ def read(directory: str, config: str, key: bytes | None = None) -> Configuration
             with open(path, "rb") as file:
                 files[name] = file.read().decode("utf-8")
         configuration = Configuration(dict(values["public"]), dict(values["secrets_env"]), files)
-    except FileNotFoundError:
+        path = os.path.join(target, "files")
+        surplus = set(os.listdir(path)) - {*files, ".new"}
+        found = config_hash(configuration.public, configuration.secrets, key or b"")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise SnapshotDamaged(path, "the file is missing") from None
     except (KeyError, TypeError, ValueError):
         raise SnapshotDamaged(path, "the file is not as it was written") from None
-    if key is not None and config_hash(configuration.public, configuration.secrets, key) != config:
+    if key is None:
+        raise SnapshotDamaged(os.path.join(directory, _KEY_FILE), "the key is missing")
+    if surplus:
+        raise SnapshotDamaged(os.path.join(path, min(surplus)), "nobody has kept a file of this name")
+    if found != config:
         raise SnapshotDamaged(target, "the content is not what its hash stands for")
     return configuration
+
+
+def is_sound(directory: str, config: str) -> bool:
+    """Whether the configuration of a hash is there and is what the hash stands for."""
+    try:
+        read(directory, config, load_key(directory))
+    except SnapshotDamaged:
+        return False
+    return True
 
 
 def files(directory: Path, config: str) -> Path:
@@ -185,7 +212,7 @@ def files(directory: Path, config: str) -> Path:
 
 
 def kept(directory: str) -> frozenset[str]:
-    """Return the hashes of the snapshots that are there."""
+    """Return the hashes of the snapshots that are there, whether or not they are sound."""
     configs = os.path.join(directory, "configs")
     names = os.listdir(configs) if os.path.isdir(configs) else []
     return frozenset(name for name in names if _HASH.fullmatch(name))

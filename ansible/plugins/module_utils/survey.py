@@ -31,7 +31,8 @@ def choose_configuration(
     """What is asked for, with its hash: the configuration given, or the one a rollback's release ran with."""
     if params["kind"] in ("maintenance", "abort", "promote"):
         entry = history.paused() if params["kind"] == "promote" else history.live()
-        kept_now = environment.kept(home, entry)
+        # A canary can be given up, and a page be shown, whatever became of the configuration.
+        kept_now = (environment.kept if params["kind"] == "promote" else environment.sound)(home, entry)
         if entry and kept_now:
             return entry["config"], kept_now, entry
     if params["kind"] == "rollback":
@@ -235,7 +236,7 @@ def report(
     live = history.live()
     refuse_waiting_canary(params["kind"], history)
     config, asked, target = choose_configuration(params, home, history, check_mode)
-    running = environment.kept(home, live)
+    running = environment.sound(home, live)
     # Before the proxy is looked for: with another ledger_directory its sockets would be looked for in the wrong folder.
     ours = environment.containers(engine, params["app"], params["environment"])
     environment.refuse_unknown(ours, history, interrupted, home / environment.LEDGER)
@@ -253,13 +254,13 @@ def report(
         },
         "live": live,
         "paused": found.paused,
-        "live_spec": running.public if running else None,
+        "live_spec": (running or asked).public if live else None,
         "serving": serving if serving and serving["running"] else None,
         "slots": slots(engine, params, home, found, machine),
         "proxy": proxy(found, home),
         "config": config,
         "spec": asked.public,
-        "config_kept": config in snapshot.kept(str(home)),
+        "config_kept": snapshot.is_sound(str(home), config),
         "config_diff": snapshot.diff_keys(running, asked),
         "target": target,
         "approvals": environment.approvals(entries, history, params["environment"], now, Bound(config)),

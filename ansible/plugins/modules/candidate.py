@@ -117,7 +117,7 @@ def refuse_foreign(before: dict[str, Any], params: dict[str, Any]) -> None:
 
 def make(engine: Engine, params: dict[str, Any]) -> None:
     """Make the container in the place of one that has its name."""
-    kept = snapshot.read(params["directory"], params["config"])
+    kept = snapshot.read(params["directory"], params["config"], snapshot.load_key(params["directory"]))
     spec = {**params["settings"], **kept.public}
     folder = snapshot.files(Path(params["directory"]), params["config"])
     wanted = container.Wanted(

@@ -54,7 +54,7 @@ live:
   returned: success
   type: dict
 live_spec:
-  description: The configuration the live release runs with, without its secrets, or null.
+  description: The configuration the live release runs with, without its secrets, or null; null also when it is damaged.
   returned: success
   type: dict
 config:
@@ -161,6 +161,15 @@ def damage(error: Exception) -> list[drift.Drift]:
     return [drift.Drift("ledger", current, desired, str(error), drift.RESTORE)]
 
 
+def hash_of(asked: snapshot.Configuration, home: Path) -> str:
+    """The hash that a configuration has here; empty where nothing has one yet, or its key is damaged."""
+    try:
+        key = snapshot.load_key(str(home))
+    except snapshot.SnapshotDamaged:
+        return ""
+    return snapshot.config_hash(asked.public, asked.secrets, key) if key else ""
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -180,7 +189,7 @@ def main() -> None:
         entries = ledger.read(path)
         history = History(entries)
         live = history.live()
-        running = environment.kept(home, live)
+        running = environment.sound(home, live)
         engine = Engine()
         found = environment.find(engine, params, home, history)
         serving = reconcile.live_container(found.ours, live)
@@ -190,8 +199,7 @@ def main() -> None:
         asked = None
         if params["secrets"]:
             asked = wanted.configuration(params["configuration"], params["secrets"], home.name)
-        key = snapshot.load_key(str(home))
-        config = snapshot.config_hash(asked.public, asked.secrets, key) if asked and key else ""
+        config = hash_of(asked, home) if asked else ""
         drifted = environment.disagreements(engine, home, found, engine.info())
         unknown = environment.unknown(list(found.ours), history, environment.lock_left(home))
         drifted += [environment.lost(unknown, Path(path))] if unknown else []

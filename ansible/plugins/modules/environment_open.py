@@ -135,7 +135,9 @@ live:
   returned: success
   type: dict
 live_spec:
-  description: The configuration the live release runs with, without its secrets; null when it is not kept.
+  description: >-
+    The configuration the live release runs with, without its secrets, or null; where what is kept is damaged, the one
+    asked for.
   returned: success
   type: dict
 serving:
@@ -195,7 +197,7 @@ paused:
   returned: success
   type: dict
 config_kept:
-  description: Whether the configuration asked for is kept on the target already.
+  description: Whether the configuration asked for is kept on the target already, and is what its hash stands for.
   returned: success
   type: bool
 engine:

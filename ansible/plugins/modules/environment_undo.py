@@ -104,11 +104,17 @@ class Impossible(Exception):
     """There is nothing to go back to."""
 
 
-def start(engine: Engine, spare: dict[str, Any], previous: dict[str, Any], home: Path, deadline: int) -> None:
+def start(
+    engine: Engine,
+    spare: dict[str, Any],
+    previous: dict[str, Any],
+    kept: snapshot.Configuration,
+    deadline: int,
+) -> None:
     """Start a standby that has been stopped, and wait until it is healthy."""
     engine.start(spare["name"])
     address = engine.published(spare["name"])
-    check = snapshot.read(str(home), previous["config"]).public["health"]
+    check = kept.public["health"]
     params = {name: option.get("default") for name, option in OPTIONS.items()}
     asked = {"url": f"http://{address}", "check": check, "version": previous["version"], "deadline": deadline}
     verdict = Watch({**params, **asked}, gone=lambda: engine.ended(spare["name"])).run()
@@ -133,12 +139,12 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
     spare = reconcile.standby(found)
     if spare is None or spare["run"] != reconcile.container_run(previous):
         raise Impossible("the container of the release before it is gone")
+    kept = snapshot.read(str(home), previous["config"], snapshot.load_key(str(home)))
     # No timer stops it from here on.
     standby_mark.take_away(home)
     if not spare["running"]:
-        start(engine, spare, previous, home, params["deadline"])
-    policy = snapshot.read(str(home), previous["config"]).public["restart_policy"]
-    engine.update_restart_policy(spare["name"], policy)
+        start(engine, spare, previous, kept, params["deadline"])
+    engine.update_restart_policy(spare["name"], kept.public["restart_policy"])
     maintenance = bool(found.routes and found.routes.maintenance)
     fronts = list(found.fronts)
     fields = {

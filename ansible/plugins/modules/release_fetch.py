@@ -155,7 +155,7 @@ def main() -> None:
             with Tenure(Path(directory), module.params["run"]):
                 pulled = fetch(module.params)
                 changed = keep(module.params)
-        kept = snapshot.read(directory, config)
+        kept = snapshot.read(directory, config, snapshot.load_key(directory))
     except (EngineError, ValueError, OSError, lock.LockLost, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=f"{str(error).rstrip('.')}.")
         return
