@@ -11,7 +11,8 @@ SLIPWAY_GITHUB_TOKEN        token of the job: pushes the git tag, reads who appr
 ==========================  =======================================================================
 
 The files are in a folder of RUNNER_TEMP. The following steps get their paths, not their contents, through the file
-GITHUB_ENV. ``python3 -m tools.credentials remove`` removes the folder.
+GITHUB_ENV. ``python3 -m tools.credentials remove`` removes the folder, and ends the SSH sessions that were opened with
+the key; so does the next ``write``, where a job was killed before.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tools import ssh_sessions
 
 FOLDER = "slipway-credentials"
 
@@ -55,7 +58,7 @@ def login_url(server: str, token: str) -> str:
 def write(environ: Mapping[str, str]) -> dict[str, str]:
     """Write every secret that is set; returns the environment variables that lead to the files."""
     target = folder(environ)
-    shutil.rmtree(target, ignore_errors=True)
+    remove(environ)
     target.mkdir(mode=0o700, parents=True)
     exported: dict[str, str] = {}
 
@@ -72,6 +75,10 @@ def write(environ: Mapping[str, str]) -> dict[str, str]:
             "SLIPWAY_KNOWN_HOSTS is empty, and no host is trusted unseen: set it to what ssh-keyscan prints for the "
             "VM, after comparing its fingerprint."
         )
+    if key:
+        sessions = ssh_sessions.folder(target)
+        ssh_sessions.make(sessions)
+        exported["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(sessions)
     for variable, path in {
         "ANSIBLE_PRIVATE_KEY_FILE": key,
         "SLIPWAY_REGISTRY_PASSWORD_FILE": secret("SLIPWAY_REGISTRY_PASSWORD", "registry_password"),
@@ -96,6 +103,19 @@ def write(environ: Mapping[str, str]) -> dict[str, str]:
     return exported
 
 
+def remove(environ: Mapping[str, str]) -> None:
+    """End the SSH sessions of the job and remove every file; nothing is left to do the second time.
+
+    :raises SessionsError: a session goes on. The files are gone all the same.
+    """
+    target = folder(environ)
+    try:
+        ssh_sessions.end(ssh_sessions.folder(target))
+    finally:
+        if target.exists():
+            shutil.rmtree(target)
+
+
 def main() -> int:
     """Write or remove the files; returns the exit code."""
     verb = sys.argv[1] if len(sys.argv) == 2 else ""
@@ -108,11 +128,11 @@ def main() -> int:
                     file.writelines(f"{line}\n" for line in lines)
             print("\n".join(lines))
         elif verb == "remove":
-            shutil.rmtree(folder(os.environ), ignore_errors=True)
+            remove(os.environ)
         else:
             print("usage: python3 -m tools.credentials write|remove", file=sys.stderr)
             return 2
-    except (CredentialsError, OSError) as error:
+    except (CredentialsError, ssh_sessions.SessionsError, OSError) as error:
         print(f"✗ {error}", file=sys.stderr)
         return 1
     return 0

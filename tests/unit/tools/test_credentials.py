@@ -20,7 +20,7 @@ SECRETS = {
 
 
 def files(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in (folder / credentials.FOLDER).iterdir()}
+    return {path.name: path.read_text() for path in (folder / credentials.FOLDER).iterdir() if path.is_file()}
 
 
 def test_every_secret_is_in_a_file_that_only_its_user_reads(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_every_secret_is_in_a_file_that_only_its_user_reads(tmp_path: Path) -> N
     credentials.write({"RUNNER_TEMP": str(tmp_path), **SECRETS})
     folder = tmp_path / credentials.FOLDER
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file()} == {0o600}
     assert files(tmp_path)["ssh_key"] == "-----BEGIN KEY-----\nline\n-----END KEY-----\n"
     assert files(tmp_path)["registry_password"] == "p$'\"{{\n"
 
