@@ -39,9 +39,11 @@ ARG CREATED=""
 ARG SOURCE=""
 # Breaks the release on purpose: see app/web/faults.py.
 ARG FAULT=""
+ARG LOAD_PATHS=""
 ENV APP_VERSION=${VERSION} \
     APP_COMMIT=${REVISION} \
-    APP_FAULT=${FAULT}
+    APP_FAULT=${FAULT} \
+    APP_LOAD_PATHS=${LOAD_PATHS}
 LABEL org.opencontainers.image.title="myapp" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" \

@@ -1,7 +1,8 @@
 """Load of all kinds on a server, from a process of its own, and what became of every request.
 
 ``python -m bench.load http://127.0.0.1:8081 --versions 1.0.1 1.0.2`` sends until Ctrl-C or until its input is closed.
-The server answers ``/version``, ``/slow?s=5``, ``/stream?s=8`` and the WebSocket ``/ws``, each with its version.
+The server answers ``/version``, ``/slow?s=5``, ``/stream?s=8`` and the WebSocket ``/ws``, each with its version; that
+of ``app/`` answers the last three where ``APP_LOAD_PATHS`` is ``on``.
 """
 
 from __future__ import annotations

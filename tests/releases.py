@@ -151,6 +151,8 @@ def build_first(lab: Lab, image: str) -> None:
         "build_context": str(folder / "source"),
         "build_release_dir": str(folder),
         "build_git_remote": "",
+        # What bench.load asks for.
+        "build_args": {"LOAD_PATHS": "on"},
     }
     env = {**lab.environment, **AUTHOR, "SLIPWAY_EVENTS": str(folder / "events.jsonl")}
     given, policy = inventories.split(variables)

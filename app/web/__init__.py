@@ -33,9 +33,10 @@ def create_app(config: Config | None = None, clock: Callable[[], float] = time.m
     faults.install(app, config, readiness, clock)
 
     app.register_blueprint(pages.blueprint(config, clock))
-    app.register_blueprint(load.blueprint(config))
-    app.config["SOCK_SERVER_OPTIONS"] = websocket.OPTIONS
-    app.register_blueprint(websocket.blueprint(config, readiness))
+    if config.load_paths:
+        app.register_blueprint(load.blueprint(config))
+        app.config["SOCK_SERVER_OPTIONS"] = websocket.OPTIONS
+        app.register_blueprint(websocket.blueprint(config, readiness))
     app.register_blueprint(health.blueprint(config, readiness))
     app.register_blueprint(metrics.blueprint(measured))
     return app

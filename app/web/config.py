@@ -42,6 +42,7 @@ class Config:
     :param fault: how it is to be broken, :attr:`Fault.NONE` for not at all (APP_FAULT).
     :param fault_seconds: seconds until, or of, the faults that take time (APP_FAULT_SECONDS).
     :param fault_share: share of the requests, 0 to 1, that the faults with errors let fail (APP_FAULT_SHARE).
+    :param load_paths: whether the paths for load tests answer, by which anybody can keep it busy (APP_LOAD_PATHS).
     """
 
     version: str = "0.0.0"
@@ -51,6 +52,7 @@ class Config:
     fault: Fault = Fault.NONE
     fault_seconds: float = DEFAULT_FAULT_SECONDS
     fault_share: float = DEFAULT_FAULT_SHARE
+    load_paths: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:
@@ -66,6 +68,7 @@ class Config:
             fault=_fault(environ.get("APP_FAULT", "")),
             fault_seconds=_seconds(environ.get("APP_FAULT_SECONDS") or str(DEFAULT_FAULT_SECONDS)),
             fault_share=_share(environ.get("APP_FAULT_SHARE") or str(DEFAULT_FAULT_SHARE)),
+            load_paths=_switch(environ.get("APP_LOAD_PATHS", "")),
         )
 
 
@@ -81,6 +84,12 @@ def _fault(text: str) -> Fault:
     except ValueError:
         known = ", ".join(fault for fault in Fault if fault)
         raise ConfigError(f"APP_FAULT is {text!r}: leave it empty or set it to one of {known}.") from None
+
+
+def _switch(text: str) -> bool:
+    if text not in ("", "on"):
+        raise ConfigError(f"APP_LOAD_PATHS is {text!r}: leave it empty or set it to on.")
+    return text == "on"
 
 
 def _seconds(text: str) -> float:

@@ -12,6 +12,9 @@
 - ``errors_after``: the same, from ``APP_FAULT_SECONDS`` after the start;
 - ``latency``: each request is answered ``APP_FAULT_SECONDS`` later.
 
+Beside it, ``APP_LOAD_PATHS=on`` lets ``/slow``, ``/stream`` and ``/ws`` answer: whoever asks for them keeps a thread
+busy as long as he likes.
+
 The last three leave ``/health`` and what is below it alone. The requests that fail are counted out, not drawn by lot:
 with a share of 0.2 every fifth.
 """

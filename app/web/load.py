@@ -1,4 +1,4 @@
-"""What load tests ask for: an answer that takes its time, and one that comes in pieces."""
+"""What load tests ask for where APP_LOAD_PATHS is on: an answer that takes its time, and one that comes in pieces."""
 
 from __future__ import annotations
 

@@ -18,15 +18,16 @@ def test_everything_set():
             "APP_FAULT": "slow_start",
             "APP_FAULT_SECONDS": "0.5",
             "APP_FAULT_SHARE": "1",
+            "APP_LOAD_PATHS": "on",
             "PORT": "9000",
         }
     )
-    assert config == Config("1.0.42", "c0ffee", "staging", 9000, Fault.SLOW_START, 0.5, 1.0)
+    assert config == Config("1.0.42", "c0ffee", "staging", 9000, Fault.SLOW_START, 0.5, 1.0, True)
 
 
 def test_an_empty_variable_counts_as_not_set():
     names = ["APP_VERSION", "APP_COMMIT", "APP_ENVIRONMENT", "PORT"]
-    names += ["APP_FAULT", "APP_FAULT_SECONDS", "APP_FAULT_SHARE"]
+    names += ["APP_FAULT", "APP_FAULT_SECONDS", "APP_FAULT_SHARE", "APP_LOAD_PATHS"]
     assert Config.from_environment(dict.fromkeys(names, "")) == Config()
 
 
@@ -35,6 +36,7 @@ def test_an_empty_variable_counts_as_not_set():
     [
         *[("PORT", value) for value in ("http", "0", "65536", "-1", "80.0", "²")],
         *[("APP_FAULT", value) for value in ("explode", "EXIT", " ")],
+        *[("APP_LOAD_PATHS", value) for value in ("true", "ON", "off", "1")],
         *[("APP_FAULT_SECONDS", value) for value in ("soon", "-1", "nan", "inf")],
         *[("APP_FAULT_SHARE", value) for value in ("some", "-0.1", "1.1", "20%", "nan", "inf")],
     ],

@@ -12,7 +12,14 @@ from web.config import Config
 
 @pytest.fixture
 def client(clock):
-    return create_app(Config(version="1.0.42"), clock).test_client()
+    return create_app(Config(version="1.0.42", load_paths=True), clock).test_client()
+
+
+@pytest.mark.parametrize("path", ["/slow?s=0", "/stream?s=0", "/ws"])
+def test_what_keeps_it_busy_is_there_only_where_it_is_switched_on(clock, path):
+    shut, opened = (create_app(Config(load_paths=on), clock).test_client().get(path) for on in (False, True))
+    assert shut.status_code == 404
+    assert opened.status_code != 404
 
 
 def test_slow_takes_its_time(client):
@@ -57,7 +64,7 @@ def test_a_stream_may_end_at_once(client):
 
 
 def test_a_stream_is_sent_line_by_line_ends_whole_after_sigterm_and_is_logged_then():
-    with Gunicorn(APP, APP_VERSION="1.0.42") as server:
+    with Gunicorn(APP, APP_VERSION="1.0.42", APP_LOAD_PATHS="on") as server:
         server.wait_until_listening()
         connection = server.connect()
         began = time.monotonic()

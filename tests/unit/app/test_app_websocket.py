@@ -33,7 +33,7 @@ class Client(simple_websocket.Client):
 
 @pytest.fixture
 def server():
-    with Gunicorn(APP, APP_VERSION="1.0.42") as server:
+    with Gunicorn(APP, APP_VERSION="1.0.42", APP_LOAD_PATHS="on") as server:
         server.wait_until_listening()
         yield server
 
@@ -200,10 +200,10 @@ def test_a_message_that_is_too_long_ends_it(server):
 
 
 def test_without_an_upgrade_it_is_a_bad_request(clock):
-    assert create_app(Config(), clock).test_client().get("/ws").status_code == 400
+    assert create_app(Config(load_paths=True), clock).test_client().get("/ws").status_code == 400
 
 
 def test_a_fault_refuses_before_the_upgrade():
-    with Gunicorn(APP, APP_FAULT="errors", APP_FAULT_SHARE="1") as server:
+    with Gunicorn(APP, APP_FAULT="errors", APP_FAULT_SHARE="1", APP_LOAD_PATHS="on") as server:
         server.wait_until_listening()
         assert ask(server, "/ws", headers=HANDSHAKE)[0] == 500
