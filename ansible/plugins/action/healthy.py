@@ -17,7 +17,8 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         # An answer may hold secrets, and with -vvv the connection would print it as it came.
         self._connection._play_context.no_log = True
-        if self._connection.transport != "local" or self._task.check_mode or self._task.args.get("container"):
+        on_target = self._task.args.get("container") or self._task.args.get("bypass_file")
+        if self._connection.transport != "local" or self._task.check_mode or on_target:
             return self._execute_module(task_vars=task_vars)
         spec = {**OPTIONS, "tolerate": {"type": "bool", "default": False}}
         _, params = self.validate_argument_spec(argument_spec=spec)

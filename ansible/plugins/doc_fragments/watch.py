@@ -74,8 +74,15 @@ options:
     description: Name of the container behind the URL, whose end is an early verdict.
     type: str
     default: ""
-  bypass:
-    description: The word that passes the proxy's maintenance page. Empty for none.
+  bypass_file:
+    description: >-
+      File with the word that passes the proxy's maintenance page, on the host that asks. The proxy takes it from its
+      own machine alone, since it would be read on a network.
+    type: path
+  page:
+    description: >-
+      What the proxy's maintenance page calls itself, the application's name and the environment, where that page is
+      shown: it counts as healthy if it repeats the id of this very request. Empty where it is not shown.
     type: str
     default: ""
   validate_certs:

@@ -120,7 +120,6 @@ def proxy(found: reconcile.Found, home: Path) -> dict[str, Any]:
         "fronts": [{name: it[name] for name in ("name", "proxy", "running")} for it in found.fronts],
         "config": files.config(),
         "loaded": found.loaded,
-        "bypass": files.bypass(),
         "maintenance": bool(found.routes and found.routes.maintenance),
     }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import time
+import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Callable
 from urllib.error import HTTPError
 
@@ -13,6 +15,11 @@ from ansible_collections.slipway.core.plugins.module_utils.deadline import withi
 from ansible_collections.slipway.core.plugins.module_utils.probe import SOURCES, Expectation, judge
 
 BYPASS_HEADER = "X-Slipway-Bypass"
+# What the maintenance page tells of itself, and what it repeats of the request.
+PAGE_HEADER, REQUEST_HEADER = "X-Slipway-Maintenance", "X-Request-ID"
+SERVICE_UNAVAILABLE = 503
+# Beside the headers of an answer, none of which has a space in its name.
+IS_PAGE = "maintenance page"
 EVIDENCE_PROBES = 5
 # Cut to what people read only after secrets are hidden in it.
 BODY_CHARACTERS = 65536
@@ -43,7 +50,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "deadline": {"type": "int", "default": 30},
     "hold": {"type": "int", "default": 0},
     "container": {"type": "str", "default": ""},
-    "bypass": {"type": "str", "default": "", "no_log": True},
+    "bypass_file": {"type": "path"},
+    "page": {"type": "str", "default": ""},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
 }
@@ -52,20 +60,31 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def fetch(url: str, params: dict[str, Any]) -> dict[str, Any]:
     """One answer as :func:`probe.judge` takes it: ``status`` (-1 for none), ``content``, ``msg``, and headers.
 
-    :param params: host, timeout (seconds, from connecting to the end of the answer), bypass, validate_certs and
-        ca_path of OPTIONS.
+    :param params: host, timeout (seconds, from connecting to the end of the answer), bypass_file, page,
+        validate_certs and ca_path of OPTIONS.
     """
-    headers = {"Cache-Control": "no-cache"}
+    asked = uuid.uuid4().hex
+    headers = {"Cache-Control": "no-cache", REQUEST_HEADER: asked}
     if params["check"]["host"]:
         headers["Host"] = params["check"]["host"]
-    if params["bypass"]:
-        headers[BYPASS_HEADER] = params["bypass"]
+    if word := _word(params["bypass_file"]):
+        headers[BYPASS_HEADER] = word
     try:
         answer, content = within(params["timeout"], functools.partial(_ask, url, headers, params))
     except Exception as error:  # what urllib, ssl and the cookie jar raise has no common base
         return {"status": -1, "content": "", "msg": str(error) or type(error).__name__}
     told = {name.lower().replace("-", "_"): value for name, value in answer.headers.items()}
-    return {**told, "status": answer.code, "content": content, "msg": ""}
+    page = params["page"] and (answer.code, answer.headers.get(PAGE_HEADER), answer.headers.get(REQUEST_HEADER))
+    is_page = page == (SERVICE_UNAVAILABLE, params["page"], asked)
+    return {**told, "status": answer.code, "content": content, "msg": "", IS_PAGE: is_page}
+
+
+def _word(path: str | None) -> str:
+    """The word that passes the maintenance page; empty without a proxy that has one."""
+    try:
+        return Path(path).read_text(encoding="ascii").strip() if path else ""
+    except FileNotFoundError:
+        return ""
 
 
 def _ask(url: str, headers: dict[str, str], params: dict[str, Any]) -> tuple[Any, str]:
@@ -154,7 +173,7 @@ class Watch:
     def _ask(self, path: str, expected: Expectation) -> str:
         began = time.monotonic()
         answer = fetch(self.params["url"].rstrip("/") + path, self.params)
-        trouble = judge(answer, expected)
+        trouble = "" if answer.get(IS_PAGE) else judge(answer, expected)
         self._body = str(answer["content"]).strip()
         self._probes.append(
             {

@@ -128,12 +128,14 @@ class CutOver:
         self.params = params
         self.home: Path = environment.home(params["directory"], params["app"], params["environment"])
         self.files = front.Front(self.home)
+        # The application has no use for the word that passes the proxy's page.
+        self.direct = {**params, "bypass_file": None}
         self.engine = Engine()
         self.before = self.files.config()
 
     def prove(self) -> None:
         """Ask the slot itself: what is not healthy at this moment gets no traffic."""
-        answer = fetch(self.params["slot_url"].rstrip("/") + self.params["check"]["path"], self.params)
+        answer = fetch(self.params["slot_url"].rstrip("/") + self.params["check"]["path"], self.direct)
         trouble = judge(answer, expected(self.params))
         if trouble:
             raise Refused(
@@ -203,7 +205,7 @@ class CutOver:
         """Whether the release before, asked at the same time, does not answer either: then it is the machine."""
         if not address:
             return False
-        status = fetch(f"http://{address}{self.params['check']['path']}", self.params)["status"]
+        status = fetch(f"http://{address}{self.params['check']['path']}", self.direct)["status"]
         return not 0 < status < SERVER_ERRORS
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+
+from ansible_collections.slipway.core.plugins.module_utils.watch import Watch
+
+from tests.integration.target import Target
 from tests.lone_clients import GREEDY, OTHER, ask, seen
 from tests.lone_front import LoneFront, Start
 
@@ -82,3 +87,32 @@ def test_a_candidate_is_reached_by_its_word_alone_which_nobody_else_sees(start: 
         assert tuple(ask(front, *headers)[2]["version"] for front in (keyed, open_to_all)) == versions
     assert KEY not in str(ask(keyed, ("X-Canary", KEY))[2]["headers"])
     assert KEY not in (keyed.folder / "haproxy.cfg").read_text()
+
+
+def asked(front: LoneFront, address: str, **options: str) -> bool:
+    """Whether it counts as healthy, as a deployment asks."""
+    check = {"path": "/", "statuses": [200], "host": "", "version_source": "json", "version_key": "version"}
+    params = {
+        "url": f"http://{address}:{front.port}",
+        "check": {**check, "smoke_paths": ["/smoke"]},
+        "version": "1.0.1",
+    }
+    limits = {"passes": 1, "interval": 0.1, "timeout": 5, "deadline": 1, "hold": 0, "validate_certs": True}
+    rest = {"ca_path": None, "bypass_file": None, "page": ""}
+    return bool(Watch({**params, **limits, **rest, **options}).run()["healthy"])
+
+
+def test_the_maintenance_page_is_passed_on_the_vm_alone_and_known_from_outside(start: Start, target: Target) -> None:
+    front = start(deploy_name="shop")
+    word = str(front.folder / "bypass")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+        route.connect((target.address, 1))
+        outside = route.getsockname()[0]
+    for address in ("127.0.0.1", outside):
+        assert asked(front, address)
+    front.tell("set server maintenance/switch state ready")
+    assert asked(front, "127.0.0.1", bypass_file=word)
+    assert not asked(front, outside, bypass_file=word)
+    assert asked(front, outside, page="shop-staging")
+    assert not asked(front, outside, page="other-staging")
+    assert not asked(front, outside)

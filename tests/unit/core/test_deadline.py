@@ -41,7 +41,7 @@ def test_an_answer_and_an_error_arrive_as_they_are() -> None:
 @pytest.mark.usefixtures("silent")
 def test_a_health_check_of_a_name_that_nobody_resolves_ends_in_time() -> None:
     began = time.monotonic()
-    params = {"check": CHECK, "bypass": "", "timeout": 0.2, "validate_certs": True, "ca_path": None}
+    params = {"check": CHECK, "bypass_file": None, "page": "", "timeout": 0.2, "validate_certs": True, "ca_path": None}
     answer = watch.fetch("http://app.example.com/health", params)
     assert (answer["status"], answer["msg"]) == (-1, "not finished within 0.2 s")
     assert time.monotonic() - began < ENOUGH_SECONDS

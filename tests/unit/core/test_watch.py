@@ -10,7 +10,8 @@ from ansible_collections.slipway.core.plugins.module_utils.watch import fetch
 from dripping_server import BEGINNINGS, dripping
 
 SECONDS = 0.5
-PARAMS = {"check": {"host": ""}, "bypass": "", "timeout": SECONDS, "validate_certs": True, "ca_path": None}
+PAGE = {"bypass_file": None, "page": ""}
+PARAMS = {"check": {"host": ""}, **PAGE, "timeout": SECONDS, "validate_certs": True, "ca_path": None}
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
