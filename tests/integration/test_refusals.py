@@ -132,7 +132,7 @@ def test_disk_without_room(promoted: Application) -> None:
     reason = refused(promoted, env="staging", version=NEVER_DEPLOYED, deploy_disk_min_mb=99_999_999)
     expected = (
         r"and (\d+) MiB are needed \(3 times the (\d+) MiB of the image's layers, and deploy_disk_min_mb\): "
-        rf"free some, for instance \d+ MiB of \d+ dangling images? \(docker image prune\), .*{AGAIN}"
+        rf"free some, for instance \d+ MiB of \d+ dangling images? \(docker image (?:prune|rm [0-9a-f ]+)\), .*{AGAIN}"
     )
     found = re.search(expected, reason)
     assert found, reason

@@ -235,6 +235,17 @@ class Engine:
         """What takes space: ``Images`` and ``BuildCache``, each a list."""
         return dict(self._json("GET", "/system/df?type=image&type=build-cache"))
 
+    def tag(self, reference: str, repository: str, tag: str) -> bool:
+        """Give an image one more name here. False when there is no such image."""
+        query = urlencode({"repo": repository, "tag": tag})
+        try:
+            self._call("POST", f"/images/{quote(reference, safe='/:@')}/tag?{query}")
+        except EngineError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
     def remove_image(self, reference: str) -> bool:
         """Remove one reference to an image. False when a container still uses it or it is gone."""
         try:

@@ -79,6 +79,6 @@ def problem(
 def _advice(freeable: dict[str, Any] | None) -> str:
     """What to free on Docker's disk."""
     if freeable is None:
-        return "free some, for instance with docker image prune"
+        return "free some, for instance with docker builder prune"
     told = reclaimable.told(freeable)
     return f"free some, for instance {told}" if told else "free some or enlarge it, as Docker has nothing unused there"

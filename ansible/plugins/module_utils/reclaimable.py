@@ -17,9 +17,11 @@ def reclaimable(usage: Mapping[str, Any], image: str, kept: Collection[str]) -> 
     :param kept: digests that a ledger on the target tells of: a rollback may need them, so that nobody may be told to
         remove them by hand.
     :returns: ``dangling``, ``unused`` and ``releases``, each with ``count``, ``bytes`` and the ``names`` of the
-        largest; and ``cache``, the bytes of the build cache.
+        largest; ``cache``, the bytes of the build cache; and ``untagged``, whether Docker would take a release for
+        one of the dangling images, as it has no tag.
     """
     groups: dict[str, list[tuple[int, str]]] = {"dangling": [], "unused": [], "releases": []}
+    untagged = False
     for found in usage.get("Images") or []:
         if found.get("Containers"):
             continue
@@ -27,11 +29,12 @@ def reclaimable(usage: Mapping[str, Any], image: str, kept: Collection[str]) -> 
         digests = [name for name in found.get("RepoDigests") or [] if not name.startswith("<none>")]
         ours = any(it.startswith(image + "@") or it.rpartition("@")[2] in kept for it in digests)
         group = "releases" if ours else "unused" if names or digests else "dangling"
+        untagged |= ours and not names
         name = (names or digests or [str(found["Id"])[7:19]])[0]
         # Layers that another image has too stay.
         groups[group].append((int(found["Size"]) - max(0, int(found.get("SharedSize") or 0)), name))
     cache = [int(it["Size"]) for it in usage.get("BuildCache") or [] if not it.get("InUse") and not it.get("Shared")]
-    return {**{group: _total(images) for group, images in groups.items()}, "cache": sum(cache)}
+    return {**{group: _total(images) for group, images in groups.items()}, "cache": sum(cache), "untagged": untagged}
 
 
 def _total(images: list[tuple[int, str]]) -> dict[str, Any]:
@@ -55,7 +58,10 @@ def told(found: Mapping[str, Any]) -> str:
     phrases = []
     dangling, unused, releases = found["dangling"], found["unused"], found["releases"]
     if dangling["bytes"]:
-        phrases.append(f"{_images(dangling, 'dangling image')} (docker image prune)")
+        by_name = f"docker image rm {' '.join(dangling['names'])}"
+        phrases.append(
+            f"{_images(dangling, 'dangling image')} ({by_name if found['untagged'] else 'docker image prune'})"
+        )
     if unused["bytes"]:
         phrases.append(f"{_images(unused, 'unused image')} (docker image rm {' '.join(unused['names'])})")
     if found["cache"]:

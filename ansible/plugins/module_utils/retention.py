@@ -11,6 +11,9 @@ from ansible_collections.slipway.core.plugins.module_utils import environment, l
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History
 
+TAG = "slipway-"
+"""How the tags begin that hold an image on the target."""
+
 
 def remember(home: Path, keep: int, keep_failed: int) -> None:
     """Write down how much an environment keeps, for those that share its machine and prune the same repository."""
@@ -70,12 +73,26 @@ def _is_held(path: Path, now: datetime) -> bool:
     return held is not None and not held.expired(now)
 
 
+def let_go(engine: Engine, image: str, digest: str) -> bool:
+    """Remove an image of this repository with the tags that held it; False while a container uses it.
+
+    The tags go first: Docker would take a digest from an image in use as long as that has a tag too, and takes it along
+    with the last tag of its repository.
+    """
+    reference = f"{image}@{digest}"
+    found = engine.image(reference) or {}
+    for name in found.get("RepoTags") or []:
+        if name.startswith(f"{image}:{TAG}") and not engine.remove_image(name):
+            return False
+    return engine.remove_image(reference) or not engine.has_image(reference)
+
+
 def prune_images(engine: Engine, image: str, protected: set[str]) -> list[str]:
     """Remove the images of this repository that are neither protected nor used; returns their digests."""
     return [
         digest
         for digest in environment.digests(engine, image)
-        if digest not in protected and engine.remove_image(f"{image}@{digest}")
+        if digest not in protected and let_go(engine, image, digest)
     ]
 
 

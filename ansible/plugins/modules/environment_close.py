@@ -89,6 +89,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
+    held,
     history,
     ledger,
     lock,
@@ -141,6 +142,7 @@ def tidy(module: AnsibleModule, home: Path) -> tuple[list[str], dict[str, Any]]:
         retired = retire(engine, module, home)
         keep, keep_failed, now = params["keep"], params["keep_failed"], datetime.now(timezone.utc)
         directory = Path(params["directory"])
+        held.hold_all(engine, directory, params["image"], keep, keep_failed)
         pruned = retention.prune(engine, directory, home, params["image"], keep, keep_failed, now)
     except Exception as error:
         if not params["fields"]:

@@ -93,7 +93,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import lock, snapshot, wanted
+from ansible_collections.slipway.core.plugins.module_utils import held, lock, snapshot, wanted
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.pulling import OPTIONS, pull
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
@@ -117,10 +117,13 @@ def fetch(params: dict[str, Any]) -> bool:
     """
     image, digest = params["image"], params["digest"]
     engine = Engine()
-    if not image or engine.has_image(f"{image}@{digest}"):
+    if not image:
         return False
-    pull(engine, f"{image}@{digest}", params)
-    return True
+    absent = not engine.has_image(f"{image}@{digest}")
+    if absent:
+        pull(engine, f"{image}@{digest}", params)
+    held.hold(engine, image, digest, Path(params["directory"]).name)
+    return absent
 
 
 def keep(params: dict[str, Any]) -> bool:

@@ -74,7 +74,8 @@ class Engine:
         ]
 
     def image(self, reference: str) -> dict[str, Any]:
-        return {"Config": {"Env": []}, "RepoDigests": [reference]}
+        tags = [name for name, tagged in self._target.tags.items() if tagged == reference]
+        return {"Config": {"Env": []}, "RepoDigests": [reference], "RepoTags": tags}
 
     def ended(self, name: str) -> str:
         container = self.container(name)
@@ -149,7 +150,14 @@ class Engine:
                 self._find(name)["accepts"] = False
 
     def images(self, repository: str) -> list[dict[str, Any]]:
-        return [{"RepoDigests": [reference]} for reference in sorted(self._target.images)]
+        return [self.image(reference) for reference in sorted(self._target.images)]
+
+    def tag(self, reference: str, repository: str, tag: str) -> bool:
+        if reference not in self._target.images:
+            return False
+        with self._target.step(f"tag {reference[-3:]}"):
+            self._target.tags[f"{repository}:{tag}"] = reference
+        return True
 
     def has_image(self, reference: str) -> bool:
         return reference in self._target.images
@@ -162,10 +170,17 @@ class Engine:
             self._target.images.add(image)
 
     def remove_image(self, reference: str) -> bool:
-        if any(it["Image"] == reference for it in self._target.containers):
+        tags = self._target.tags
+        image = tags.get(reference, reference)
+        further = [name for name, tagged in tags.items() if tagged == image and name != reference]
+        assert reference in tags or not further, "Docker takes only its digest from an image that has a tag"
+        if image not in self._target.images or (not further and self._target.uses(image)):
             return False
         with self._target.step(f"remove image {reference[-3:]}"):
-            self._target.images.discard(reference)
+            tags.pop(reference, None)
+            # With the last tag goes the digest.
+            if not further:
+                self._target.images.discard(image)
         return True
 
     def create_network(self, name: str, labels: dict[str, str], options: dict[str, str]) -> None:

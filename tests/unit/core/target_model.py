@@ -48,6 +48,7 @@ class Target:
         self.networks: dict[str, dict[str, Any]] = {}
         self.proxies: dict[tuple[str, str], dict[str, Any]] = {}
         self.images: set[str] = set()
+        self.tags: dict[str, str] = {}
         self.proofs: set[tuple[str, ...]] = set()
         self.now = datetime(2026, 1, 2, tzinfo=UTC)
         self.made = self.runs = self.sessions = 0
@@ -140,6 +141,15 @@ class Target:
 
     def _survives(self, container: dict[str, Any]) -> bool:
         return container["comes_back"] and container["HostConfig"]["RestartPolicy"]["Name"] != "no"
+
+    def uses(self, image: str) -> bool:
+        """Whether a container, running or not, is made from an image."""
+        return any(it["Image"] == image for it in self.containers)
+
+    def prune_untagged(self) -> None:
+        """Somebody runs docker image prune."""
+        tagged = set(self.tags.values())
+        self.images = {image for image in self.images if image in tagged or self.uses(image)}
 
     def restart(self) -> None:
         """The machine, or Docker, starts again."""

@@ -93,6 +93,17 @@ def test_an_image_in_use_is_not_removed(answers):
     assert engine.remove_image("r/app@sha256:1") is False
 
 
+def test_an_image_gets_one_more_name(answers):
+    engine, replies, asked = answers
+    replies["POST /images/r:5000/app@sha256:1/tag"] = (201, b"")
+    assert engine.tag("r:5000/app@sha256:1", "r:5000/app", "slipway-app-staging-1") is True
+    assert asked == ["POST /images/r:5000/app@sha256:1/tag?repo=r%3A5000%2Fapp&tag=slipway-app-staging-1"]
+    assert engine.tag("r/app@sha256:2", "r/app", "x") is False, "an image that is not there"
+    replies["POST /images/r/app@sha256:3/tag"] = (409, {"message": "conflict"})
+    with pytest.raises(EngineError, match="conflict"):
+        engine.tag("r/app@sha256:3", "r/app", "x")
+
+
 def test_an_engine_that_is_not_there_is_named(tmp_path):
     with pytest.raises(EngineError, match="does not answer"):
         Engine(str(tmp_path / "none.sock")).version()

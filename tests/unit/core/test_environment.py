@@ -19,6 +19,12 @@ class FakeEngine:
     def images(self, image):
         return [{"RepoDigests": [f"{image}@{digest}"]} for digest in self._digests]
 
+    def image(self, reference):
+        return {"RepoTags": []}
+
+    def has_image(self, reference):
+        return True
+
     def remove_image(self, reference):
         if reference.rpartition("@")[2] in self._in_use:
             return False

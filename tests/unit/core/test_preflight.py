@@ -49,7 +49,7 @@ def test_a_refusal_says_what_is_needed_and_what_is_free() -> None:
     assert "has 1000 MiB free and 1024 MiB are needed (deploy_disk_min_mb)" in problem(
         disk={"path": "/", "free_mb": 1000}
     )
-    assert "free some, for instance with docker image prune, and" in problem(400)
+    assert "free some, for instance with docker builder prune, and" in problem(400)
 
 
 NONE = {"count": 0, "bytes": 0, "names": []}
@@ -71,9 +71,9 @@ USAGE = {
         image(500, ["nginx:1"], containers=1),
         image(90, ["big:1"]),
         image(30, ["small:1", "small:2"]),
-        image(70, None, [f"r.example/other@{OLDER}"]),
+        image(70, ["r.example/other:slipway-app-staging-2"], [f"r.example/other@{OLDER}"]),
         image(50, ["<none>:<none>"], ["<none>@<none>"], shared_mb=40),
-        image(60, None, [f"{IMAGE}@{DIGEST}"], shared_mb=-1),
+        image(60, [f"{IMAGE}:slipway-app-staging-1"], [f"{IMAGE}@{DIGEST}"], shared_mb=-1),
     ],
     "BuildCache": [
         {"Size": 5 * MIB, "InUse": False, "Shared": False},
@@ -97,6 +97,14 @@ def test_what_could_be_freed() -> None:
 def test_a_release_is_never_named_for_removal() -> None:
     found = reclaimable(USAGE, IMAGE, {OLDER})
     assert not any(IMAGE in name or OLDER in name for name in found["unused"]["names"])
+
+
+def test_docker_image_prune_is_advised_only_while_it_takes_no_release() -> None:
+    """Those that an earlier version has pulled have no tag until the next deployment has ended."""
+    untagged = {"Images": [image(50), image(60, None, [f"{IMAGE}@{DIGEST}"])]}
+    assert told(reclaimable(untagged, IMAGE, ())).startswith(
+        "50 MiB of 1 dangling image (docker image rm 0123456789ab), "
+    )
 
 
 def test_nothing_to_free() -> None:

@@ -280,6 +280,10 @@ class Runs(RuleBasedStateMachine):
         self.target.sessions = sessions
 
     @rule()
+    def somebody_runs_docker_image_prune(self) -> None:
+        self.target.prune_untagged()
+
+    @rule()
     def restart(self) -> None:
         self.target.restart()
 
