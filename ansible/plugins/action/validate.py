@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import command_line, front_inputs, inputs
+from ansible_collections.slipway.core.plugins.module_utils import command_line, front_inputs, inputs, redact
 
 JSON_HINT = """JSON, such as -e '{"deploy_env": {"A": "b"}}'"""
 PORT_VARIABLES = ("deploy_strategy", "deploy_port", "proxy_redirect_port", *front_inputs.SLOT_DISTANCE)
@@ -99,7 +99,21 @@ class ActionModule(ActionBase):
             return {"failed": True, "changed": False, "msg": "; ".join(problems) + "."}
         by_environment = sorted(set(given) - set(load_extra_vars(DataLoader())))
         told = ", ".join(f"{command_line.PREFIX}{name.upper()}={given[name]}" for name in by_environment)
-        return {"changed": False, "story": f"the input is sound ({told})" if told else "the input is sound"}
+        warnings = self._short_secrets(args, variables) if args["verb"] == "deploy.yml" else []
+        story = f"the input is sound ({told})" if told else "the input is sound"
+        return {"changed": False, "story": story, **({"warnings": warnings} if warnings else {})}
+
+    def _short_secrets(self, args: dict[str, Any], variables: dict[str, Any]) -> list[str]:
+        """A warning for each secret that cannot be hidden where an application prints it."""
+        warnings = []
+        for host in self._hosts(args, variables):
+            for variable in ("deploy_secrets", "deploy_secret_env"):
+                for name in redact.unmaskable(variables["hostvars"][host].get(variable) or {}):
+                    warnings.append(
+                        f"{variable} has {name!r}, which is too short to be masked in logs and messages: give it a "
+                        f"value of {redact.SHORTEST} characters or more"
+                    )
+        return list(dict.fromkeys(warnings))
 
     def _command_line_problems(
         self, args: dict[str, Any], given: dict[str, Any], variables: dict[str, Any]

@@ -44,6 +44,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _report(facts: dict[str, Any]) -> dict[str, Any]:
     secrets = [str(secret) for secret in facts["secrets"] or []]
+    facts = {**facts, "aftermath": redact.hide(str(facts["aftermath"] or ""), secrets)}
     told = facts["secrets"] is not None
     phase = phase_of(facts["task"])
     hosts = facts.get("hosts") or []
@@ -57,7 +58,7 @@ def _report(facts: dict[str, Any]) -> dict[str, Any]:
     body = str(facts["result"].get("body") or "") if told else ""
     answer = shown.line(" ".join(redact.hide(body, secrets).split()))[:ANSWER_CHARACTERS]
     release = facts["release"] or {}
-    serving = _serving(facts["serving"] or {})
+    serving = redact.hide(_serving(facts["serving"] or {}), secrets)
     entry = {
         "kind": facts["kind"],
         "version": release.get("version"),

@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"[ -~]*\Z")
 # What Unicode calls printable or leaves to fonts, and still nobody sees: fillers, joiners, selectors of variants. Those
 # that only choose between an emoji and its black-and-white form (FE0E, FE0F) are as they should be.
 _UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0d\U000e0100-\U000e01ef]", re.ASCII
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0d\U000e0100-\U000e01ef]"
 )
 # What Markdown or HTML would take for more than a text; | is told apart, since a cell's end comes before all else.
 _MARKUP = re.compile(r"[`\\*\[\]~$]")

@@ -40,8 +40,10 @@ def test_it_says_what_failed_the_evidence_what_serves_and_what_to_do():
 
 
 def test_secrets_are_hidden_in_text_and_ledger():
-    report = failure.report(facts(result={"msg": "answered hunter2!"}))
+    told = {"result": {"msg": "answered hunter2!"}, "aftermath": "with hunter2%21"}
+    report = failure.report(facts(**told, serving={"msg": "as aHVudGVyMiE="}))
     assert "hunter2" not in str(report)
+    assert "aHVudGVyMiE" not in str(report)
     assert "********" in report["text"]
 
 

@@ -57,7 +57,7 @@ def test_what_was_made_visible_once_stays_so() -> None:
 
 def test_every_text_in_a_value_is_made_visible_and_nothing_else_changes() -> None:
     assert_shown(json.dumps(shown.plain({HOSTILE: [HOSTILE, (HOSTILE,)]}), ensure_ascii=False))
-    same = {"a": [1, 1.5, None, True, "text\n", {"b": []}], "c": ("d",)}
+    same: dict[str, object] = {"a": [1, 1.5, None, True, "text\n", {"b": []}], "c": ("d",)}
     assert shown.plain(same) == same
 
 
@@ -188,12 +188,12 @@ PLAY = [
     {
         "hosts": "localhost",
         "gather_facts": False,
-        "vars": {"hostile": HOSTILE + "\nname=value", "nul": "\0"},
+        "vars": {"hostile": HOSTILE + "\nname=value", "without_nul": HOSTILE.replace("\0", "")},
         "tasks": [
             {"name": "Record | Say it", "slipway.core.say": {"text": "{{ hostile }}"}},
             {
                 "name": "Record | Show a difference",
-                "ansible.builtin.copy": {"content": "{{ hostile | replace(nul, '') }}\n", "dest": "{{ playbook_dir }}/made"},
+                "ansible.builtin.copy": {"content": "{{ without_nul }}\n", "dest": "{{ playbook_dir }}/made"},
                 "diff": True,
             },
             {"name": "Record | Name {{ hostile }}", "ansible.builtin.debug": {"msg": "{{ hostile }}"}},
