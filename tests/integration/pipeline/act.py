@@ -76,7 +76,7 @@ def run(
         str(ACT),
         event,
         *("--workflows", f".github/workflows/{workflow}"),
-        *("--platform", "self-hosted=-self-hosted"),
+        *(f"--platform={label}=-self-hosted" for label in ("self-hosted", "slipway-production", "ubuntu-latest")),
         *("--secret-file", str(folder / "secrets")),
         *("--var-file", str(folder / "vars")),
         *("--eventpath", str(folder / "event.json")),

@@ -94,6 +94,10 @@ def runner(provisioned: Machine, tmp_path_factory: pytest.TempPathFactory) -> It
         ({"runner_url": "team/myapp"}, r'runner_url is "team/myapp", and nothing was changed'),
         ({"runner_checksum": "1234"}, r'runner_checksum is "1234", and nothing was changed: give the 64'),
         ({"runner_token_file": ""}, r"bare is no runner yet, and there is no token .*/settings/actions/runners/new"),
+        (
+            {"runner_labels_only": True},
+            r"runner_labels_only is set and runner_labels is empty, and nothing was changed",
+        ),
         ({"runner_lables": []}, r"runner_lables.*did you mean 'runner_labels'"),
         ({"runner_state": "gone"}, r"runner_state is 'gone', and has to be one of present, absent"),
     ],
@@ -130,7 +134,10 @@ def test_it_is_registered_and_has_its_unit(runner: Runner) -> None:
     assert "--unattended --replace --disableupdate" in arguments
     unit = host.file(UNIT)
     assert (unit.user, unit.mode) == ("root", 0o644)
-    for line in ("User=runner", f"WorkingDirectory={HOME}", f"ExecStart={HOME}/bin/runsvc.sh"):
+    assert "--no-default-labels" not in arguments
+    assert "--ephemeral" not in arguments
+    started = f"ConditionPathExists={HOME}/.runner"
+    for line in ("User=runner", f"WorkingDirectory={HOME}", f"ExecStart={HOME}/bin/runsvc.sh", started):
         assert line in unit.content_string.splitlines()
 
 
@@ -168,7 +175,10 @@ def test_removal_leaves_nothing_and_a_second_one_changes_nothing(runner: Runner)
 
 
 def test_removal_without_a_token_says_what_github_still_lists(runner: Runner) -> None:
-    assert runner.play().code == 0
+    """Of one for production, for a single job."""
+    assert runner.play(runner_labels=["slipway-production"], runner_labels_only=True, runner_ephemeral=True).code == 0
+    arguments = runner.machine.host().file(f"{HOME}/arguments").content_string
+    assert "--labels slipway-production --no-default-labels --ephemeral" in arguments
     run = runner.play(runner_state="absent", runner_token_file="")
     assert run.code == 0, run.output
     assert f"GitHub still lists bare, because there was no token to remove it with: remove it at {URL}/" in run.output
