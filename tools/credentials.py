@@ -106,14 +106,21 @@ def write(environ: Mapping[str, str]) -> dict[str, str]:
 def remove(environ: Mapping[str, str]) -> None:
     """End the SSH sessions of the job and remove every file; nothing is left to do the second time.
 
-    :raises SessionsError: a session goes on. The files are gone all the same.
+    :raises CredentialsError: a session goes on, or a file stays; the other is gone all the same.
     """
     target = folder(environ)
+    problems = []
     try:
         ssh_sessions.end(ssh_sessions.folder(target))
-    finally:
+    except (ssh_sessions.SessionsError, OSError) as error:
+        problems.append(str(error))
+    try:
         if target.exists():
             shutil.rmtree(target)
+    except OSError as error:
+        problems.append(f"{target} cannot be removed, so remove it by hand: {error}")
+    if problems:
+        raise CredentialsError(" ".join(problems))
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ newer command line without buildx may come before one that can build on PATH.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -88,7 +89,9 @@ def run_build(command: list[str], environment: Mapping[str, str], log: Path, tim
             raise BuildError(f"The build took longer than {timeout:g} s and was ended: see {log}.") from error
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                # It may end by itself just now, which is no reason to tell of that instead.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     if code:
         raise BuildError(f"The image could not be built; {log} ends with:\n{_last_lines(log)}")

@@ -36,10 +36,33 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         serving (what M(slipway.core.environment_info) reports afterwards, or its ``msg`` when it could not), secrets
         (None when they could not be read: then nothing is told that may hold one), hosts (see :func:`fates`).
     :returns: ``text`` for people, and ``entry``, the fields of the ledger's ``failed`` event. Secrets are hidden
-        in both, and control characters are made visible.
+        in both, and control characters are made visible. The first cause is told whatever else cannot be.
     """
-    told: dict[str, Any] = shown.plain(_report(facts))
+    try:
+        told: dict[str, Any] = shown.plain(_report(facts))
+    except Exception as error:
+        told = shown.plain(_bare(facts, error))
     return told
+
+
+def _bare(facts: dict[str, Any], error: Exception) -> dict[str, Any]:
+    """What failed, where the rest of the report could not be made."""
+    secrets = [str(secret) for secret in facts.get("secrets") or []]
+    reason = redact.hide(_sentence(facts.get("result") or {}), secrets)
+    unclear = redact.hide(f"{type(error).__name__}: {error}", secrets)
+    release = facts.get("release") or {}
+    entry: dict[str, Any] = {
+        "kind": facts.get("kind"),
+        "version": release.get("version"),
+        "digest": release.get("digest"),
+        "commit": release.get("commit"),
+        "phase": phase_of(str(facts.get("task") or "")),
+        "reason": reason,
+        "evidence": {},
+        "serving": "not known",
+    }
+    text = f"{reason} What it left could not be put in words ({unclear}), and status.yml tells what serves."
+    return {"entry": entry, "text": text}
 
 
 def _report(facts: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Move:
 
 
 @contextlib.contextmanager
-def unless_it_stays(back: Callable[[], None], what: str) -> Iterator[Move]:
+def unless_it_stays(back: Callable[[], object], what: str) -> Iterator[Move]:
     """Go back at the end of the block unless the move stays, however the block ended.
 
     :param back: puts back what the block has moved.
@@ -36,7 +36,7 @@ def unless_it_stays(back: Callable[[], None], what: str) -> Iterator[Move]:
         _go(back, what, None)
 
 
-def _go(back: Callable[[], None], what: str, cause: BaseException | None) -> None:
+def _go(back: Callable[[], object], what: str, cause: BaseException | None) -> None:
     try:
         back()
     except Exception as second:

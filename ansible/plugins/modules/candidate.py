@@ -93,11 +93,12 @@ probes:
   elements: dict
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import container, labels, lock, network, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import container, labels, lock, network, snapshot, way_back
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
@@ -150,8 +151,11 @@ def prove(engine: Engine, params: dict[str, Any]) -> dict[str, Any]:
     engine.start(name)
     try:
         url = f"http://{engine.published(name)}"
-    except EngineError:
-        return {"healthy": False, "msg": f"{name} is not healthy: {engine.ended(name)}", "body": "", "probes": []}
+    except EngineError as error:
+        reason = way_back.told(error)
+        with contextlib.suppress(EngineError):
+            reason = engine.ended(name) or reason
+        return {"healthy": False, "msg": f"{name} is not healthy: {reason}", "body": "", "probes": []}
     asked = {**params["health"], "url": url, "container": name}
     return Watch(asked, gone=lambda: engine.ended(name)).run()
 

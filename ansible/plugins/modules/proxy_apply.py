@@ -58,8 +58,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock
-from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, way_back
+from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import Proxy, ProxyError, wait_until
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
@@ -93,20 +93,22 @@ def apply(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
     mine = next(it for it in fronts if it["proxy"] == params["identity"])
     done = []
     if mine["running"] and staged:
-        try:
+        with way_back.unless_it_stays(lambda: files.write_config(previous), "its configuration") as use:
             reload_config(engine, mine["name"], Proxy(files.socket(mine["proxy"])))
-        except (EngineError, ProxyError):
-            files.write_config(previous)
-            raise
+            use.stays = True
         done.append("HAProxy reloaded")
     elif not mine["running"] and params["start"]:
-        try:
-            front.start(engine, home, mine)
-        except (EngineError, ProxyError):
+
+        def back() -> None:
             # It would be taken for the newest proxy from now on, while the one before it serves.
-            files.write_config(previous)
-            engine.remove(mine["name"])
-            raise
+            try:
+                files.write_config(previous)
+            finally:
+                engine.remove(mine["name"])
+
+        with way_back.unless_it_stays(back, "the proxy before it") as use:
+            front.start(engine, home, mine)
+            use.stays = True
         done.append(f"{mine['name']} started")
     files.forget_certificates()
     others = [it for it in fronts if it is not mine and (params["start"] or not it["running"])]
@@ -127,7 +129,7 @@ def main() -> None:
     try:
         with Tenure(home, params["run"]):
             done = apply(Engine(), params, home)
-    except (EngineError, ProxyError, OSError, lock.LockLost) as error:
+    except Exception as error:
         module.fail_json(msg=environment.explain(error))
         return
     module.exit_json(changed=bool(done), done=done, story="; ".join(done) or "the proxy is as it should be")

@@ -51,6 +51,6 @@ def test_files_go_although_sessions_do_not(tmp_path: Path, monkeypatch: pytest.M
         raise ssh_sessions.SessionsError("it goes on")
 
     monkeypatch.setattr(ssh_sessions, "end", stays)
-    with pytest.raises(ssh_sessions.SessionsError):
+    with pytest.raises(credentials.CredentialsError, match="it goes on"):
         credentials.remove(environ)
     assert not (tmp_path / credentials.FOLDER).exists()
