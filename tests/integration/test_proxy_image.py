@@ -1,7 +1,11 @@
-"""Another image of HAProxy serves, or the one before it does; nothing of it stands in the way of the next run."""
+"""Another image of HAProxy serves, or the one before it does; nothing of it stands in the way of the next run.
+
+Its container has limits.
+"""
 
 from __future__ import annotations
 
+import json
 import secrets
 
 import pytest
@@ -61,3 +65,10 @@ def test_one_that_was_made_for_a_first_deployment_and_has_no_configuration(servi
         assert [line.rpartition(" ")[2] for line in proxies(serving, name)] == ["running"]
     finally:
         serving.target.forget(name)
+
+
+def test_its_container_has_limits(serving: Application) -> None:
+    (name,) = [line.split()[0] for line in proxies(serving, serving.name) if line.endswith(" running")]
+    limits = json.loads(serving.target.docker("inspect", "--format", "{{json .HostConfig}}", name))
+    assert (limits["Memory"], limits["PidsLimit"]) == (2**30, 512)
+    assert {limit["Name"]: limit["Hard"] for limit in limits["Ulimits"]} == {"nofile": 9000, "core": 0}

@@ -19,6 +19,7 @@ _SERIAL = re.compile(r"([1-9][0-9]?|100)%|[1-9][0-9]*")
 # What HAProxy takes, and below which its own needs or those of usual requests are not met.
 SMALLEST_BUFFER, LARGEST_BUFFER, MOST_HEADERS = 16384, 1048576, 32767
 DEFAULT_MAXCONN = 4000
+_MEMORY = re.compile(r"[0-9]+[bkmgBKMG]?")
 NOT_NEGATIVE = (
     "deploy_soak_seconds",
     "deploy_drain_timeout",
@@ -126,9 +127,12 @@ def limit_problems(values: Mapping[str, Any]) -> list[str]:
         found.append(f"proxy_buffer_size is {buffer}: give bytes from {SMALLEST_BUFFER} to {LARGEST_BUFFER}")
     if not 1 <= headers <= MOST_HEADERS:
         found.append(f"proxy_max_headers is {headers}: give a number from 1 to {MOST_HEADERS}")
-    for name in ("proxy_maxconn", "proxy_request_timeout"):
+    for name in ("proxy_maxconn", "proxy_request_timeout", "proxy_pids_limit"):
         if int(values.get(name, 1)) < 1:
             found.append(f"{name} is {values[name]}, and has to be 1 or more")
+    memory = str(values.get("proxy_memory", "0"))
+    if not _MEMORY.fullmatch(memory):
+        found.append(f"proxy_memory is {memory!r}: give a number and a unit, such as 512m, or 0")
     everything = int(values.get("proxy_maxconn", DEFAULT_MAXCONN))
     own = int(values.get("proxy_client_connections", 0))
     if own >= everything:

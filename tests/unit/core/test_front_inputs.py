@@ -51,6 +51,8 @@ def test_the_defaults_have_no_problem():
         ({"deploy_serial": "150%"}, "deploy_serial is '150%': give a number of hosts"),
         ({"deploy_serial": "[1, 2]"}, "deploy_serial is '[1, 2]': give a number of hosts"),
         ({"proxy_buffer_size": 1000}, "proxy_buffer_size is 1000: give bytes from 16384 to 1048576"),
+        ({"proxy_memory": "much"}, "proxy_memory is 'much': give a number and a unit, such as 512m, or 0"),
+        ({"proxy_pids_limit": 0}, "proxy_pids_limit is 0, and has to be 1 or more"),
         ({"proxy_max_headers": 0}, "proxy_max_headers is 0: give a number from 1 to 32767"),
         ({"proxy_request_timeout": 0}, "proxy_request_timeout is 0, and has to be 1 or more"),
         ({"proxy_client_connections": 4000}, "with which one client can take all 4000 connections of proxy_maxconn"),
