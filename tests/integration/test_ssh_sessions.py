@@ -60,3 +60,15 @@ def test_the_next_job_ends_what_a_killed_one_has_left(lab: Lab, tmp_path: Path, 
     credentials.write({"RUNNER_TEMP": str(tmp_path), "SLIPWAY_VAULT_PASSWORD": "v"})
     assert not ssh_sessions.processes(sessions)
     credentials.remove({"RUNNER_TEMP": str(tmp_path)})
+
+
+def test_a_verb_keeps_its_sessions_apart_by_inventory_and_key(lab: Lab, tmp_path: Path) -> None:
+    env = environment({**lab.environment, "ANSIBLE_HOME": str(tmp_path)})
+    env.pop("ANSIBLE_SSH_CONTROL_PATH_DIR", None)
+    subprocess.run([".venv/bin/ansible-playbook", "status.yml"], cwd=ROOT, env=env, capture_output=True, timeout=60)
+    try:
+        sockets = [it for it in (tmp_path / "cp").rglob("*") if it.is_socket()]
+        assert [len(it.parent.name) for it in sockets] == [8]
+    finally:
+        for folder in (tmp_path / "cp").iterdir():
+            ssh_sessions.end(folder)

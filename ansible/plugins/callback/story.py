@@ -73,7 +73,14 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import command_line, fates, interruption, run_summary, shown
+from ansible_collections.slipway.core.plugins.module_utils import (
+    command_line,
+    fates,
+    interruption,
+    run_summary,
+    shown,
+    ssh_folder,
+)
 
 # Its result is what it prints, and not what happened on the way.
 STATUS = "status.yml"
@@ -128,6 +135,8 @@ class CallbackModule(DefaultCallback):
         self._done = threading.Event()
         self._happened: list[dict[str, Any]] = []
         self._bare = self._wants_bare_output()
+        key = context.CLIARGS.get("private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE or ""
+        ssh_folder.keep_apart(os.environ, context.CLIARGS.get("inventory") or (), key, f"{C.ANSIBLE_HOME}/cp")
         self._display_as_it_is = functools.partial(Display.display, self._display)
         # All of Ansible's output goes through there, and its own messages and warnings quote what comes from outside.
         self._display.display = self._display_visibly
