@@ -142,7 +142,11 @@ class CallbackModule(DefaultCallback):
         self._display.display = self._display_visibly
 
     def _display_visibly(self, msg: str, *args: Any, **options: Any) -> None:
-        self._display_as_it_is(shown.visible(msg), *args, **options)
+        self._display_coloured(shown.visible(msg), *args, **options)
+
+    def _display_coloured(self, msg: str, *args: Any, **options: Any) -> None:
+        text = shown.uncommanding(msg) if "GITHUB_ACTIONS" in os.environ else msg
+        self._display_as_it_is(text, *args, **options)
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
@@ -300,7 +304,7 @@ class CallbackModule(DefaultCallback):
                 # Its colours are sequences for the terminal, so that this alone is shown as it is.
                 told = self._get_diff(shown.plain(content["diff"])).rstrip()
                 with self._lock:
-                    self._display_as_it_is(told)
+                    self._display_coloured(told)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._done.set()

@@ -105,7 +105,12 @@ def _report(facts: dict[str, Any]) -> dict[str, Any]:
         text = f"{reason} {UNTOUCHED}" if phase == "pull" else reason
         undone = any(fate["switched"] for fate in hosts)
         return {"entry": entry, "text": "\n".join([text, *_listed("other hosts:", others)]) if undone else text}
-    return {"entry": entry, "text": "\n".join(_story(facts, entry, container, others))}
+    return {"entry": entry, "text": "\n".join(map(_hanging, _story(facts, entry, container, others)))}
+
+
+def _hanging(line: str) -> str:
+    """A part of the story, of which no further line can be taken for the next part."""
+    return line.replace("\n", "\n    ")
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:

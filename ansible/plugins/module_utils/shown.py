@@ -15,6 +15,8 @@ _PLAIN = re.compile(r"[ -~]*\Z")
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0d\U000e0100-\U000e01ef]"
 )
+# https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands; the older form counts anywhere.
+_COMMAND = re.compile(r"(^[ \t]*:(?=:)|##(?=\[))", re.MULTILINE)
 # What Markdown or HTML would take for more than a text; | is told apart, since a cell's end comes before all else.
 _MARKUP = re.compile(r"[`\\*\[\]~$]")
 
@@ -32,6 +34,11 @@ def visible(text: str, keep: str = LINES) -> str:
 def line(text: str) -> str:
     """The same on one line, with line breaks spelled out too."""
     return visible(text, ONE_LINE)
+
+
+def uncommanding(text: str) -> str:
+    """A text that GitHub's runner takes no command from, such as ``::add-mask::1`` at the start of a line."""
+    return _COMMAND.sub(r"\1 ", text)
 
 
 def plain(value: Any, keep: str = LINES) -> Any:

@@ -102,7 +102,7 @@ def test_a_failure_tells_nothing_raw_to_people_or_ledger() -> None:
             "kind": "deploy",
             "host": "vm",
             "task": "deploy : Verify | Ask",
-            "result": {"msg": HOSTILE, "body": HOSTILE, "probes": [PROBE]},
+            "result": {"msg": HOSTILE + "\n  serving now: forged", "body": HOSTILE, "probes": [PROBE]},
             "aftermath": HOSTILE,
             "release": {"version": "1.0.1", "digest": DIGEST, "commit": HOSTILE},
             "container": {"exists": True, "running": True, "name": HOSTILE, "logs": [HOSTILE + "\n  next: nothing"]},
@@ -114,6 +114,7 @@ def test_a_failure_tells_nothing_raw_to_people_or_ledger() -> None:
     assert_shown(report["text"])
     assert_shown(json.dumps(report["entry"], ensure_ascii=False))
     assert "\n  next: nothing" not in report["text"]
+    assert report["text"].count("\n  serving now:") == 1
 
 
 def test_an_approver_sees_commits_and_settings_without_anything_raw() -> None:
@@ -188,7 +189,10 @@ PLAY = [
     {
         "hosts": "localhost",
         "gather_facts": False,
-        "vars": {"hostile": HOSTILE + "\nname=value", "without_nul": HOSTILE.replace("\0", "")},
+        "vars": {
+            "hostile": HOSTILE + "\nname=value\n  ::add-mask::1 ##[error]",
+            "without_nul": HOSTILE.replace("\0", ""),
+        },
         "tasks": [
             {"name": "Record | Say it", "slipway.core.say": {"text": "{{ hostile }}"}},
             {
@@ -206,6 +210,7 @@ PLAY = [
 def test_a_run_shows_and_writes_nothing_raw(tmp_path: Path) -> None:
     (tmp_path / "play.yml").write_text(yaml.safe_dump(PLAY), encoding="utf-8")
     files = {name: tmp_path / name for name in ("SLIPWAY_EVENTS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+    told = {**{name: str(path) for name, path in files.items()}, "ANSIBLE_NOCOLOR": "1", "GITHUB_ACTIONS": "true"}
     ran = subprocess.run(
         [
             Path(sys.executable).with_name("ansible-playbook"),
@@ -217,7 +222,7 @@ def test_a_run_shows_and_writes_nothing_raw(tmp_path: Path) -> None:
             tmp_path / "play.yml",
         ],
         cwd=ROOT,
-        env={**os.environ, **{name: str(path) for name, path in files.items()}, "ANSIBLE_NOCOLOR": "1"},
+        env={**os.environ, **told},
         capture_output=True,
         text=True,
         check=False,
@@ -225,6 +230,7 @@ def test_a_run_shows_and_writes_nothing_raw(tmp_path: Path) -> None:
     assert ran.returncode == 2, ran.stderr
     assert_shown(ran.stdout)
     assert RAW.findall(ran.stderr) == []
+    assert re.findall(r"(?m)^\s*::|##\[", ran.stdout + ran.stderr) == []
     assert "+a\\x1b]0;owned" in ran.stdout
     assert_shown(files["SLIPWAY_EVENTS"].read_text(encoding="utf-8").replace("\\\\", "\\"))
     assert_shown(html.unescape(files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")))
