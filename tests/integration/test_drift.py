@@ -112,7 +112,7 @@ def test_nothing_has_drifted_with_every_setting_until_its_file_is_edited(driftin
         "deploy_memory": "300m",
         "deploy_cpus": 1.5,
         "deploy_pids_limit": 200,
-        "deploy_env": {"A": 1, "B": True, "C": "x=y"},
+        "deploy_env": {"A": "1", "B": "true", "C": "x=y"},
         "deploy_secret_env": {"API_TOKEN": "shown-to-nobody"},
         "deploy_secrets": {"password": "nor-this"},
         "deploy_volumes": [f"{drifting.name}-data:/data", "/etc/hostname:/etc/machine:ro"],

@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import command_line, front_inputs, inputs, redact
+from ansible_collections.slipway.core.plugins.module_utils import command_line, front_inputs, inputs, redact, texts
 
 JSON_HINT = """JSON, such as -e '{"deploy_env": {"A": "b"}}'"""
 PORT_VARIABLES = ("deploy_strategy", "deploy_port", "proxy_redirect_port", *front_inputs.SLOT_DISTANCE)
@@ -168,7 +168,7 @@ class ActionModule(ActionBase):
             except AnsibleError as error:
                 problems.append(f"{name} cannot be worked out: {' '.join(str(error).split())}")
         if not problems:
-            problems = type_problems(options, values)
+            problems = type_problems(options, values) or texts.problems(options, values)
         return problems or [
             *inputs.value_problems(values),
             *front_inputs.problems(values),
