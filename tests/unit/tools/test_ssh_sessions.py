@@ -17,7 +17,7 @@ SOCKET_BYTES = 107
     ("runner_temp", "with_the_credentials"),
     [
         ("/opt/actions-runner/_work/_temp", True),
-        ("/home/runner/work/_temp", True),
+        ("/home/runner/_work/_temp", True),
         ("/srv/" + "long/" * 20, False),
         ("/srv/a b", False),
         ("/srv/🚢", False),
