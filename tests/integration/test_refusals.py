@@ -82,8 +82,9 @@ def test_staging_that_cannot_be_reached_is_named(promoted: Application, tmp_path
     overlay = tmp_path / "closed.yml"
     overlay.write_text(yaml.safe_dump({"all": {"hosts": {"myapp-staging": {"ansible_port": 1}}}}), encoding="utf-8")
     variables = {"env": "production"} if verb == "deploy" else {"approved_by": APPROVER}
-    reason = promoted.run(verb, overlay=overlay, **variables).reason
-    assert re.search(r"myapp-staging cannot be reached over SSH.*ansible myapp-staging -m ping", reason), reason
+    run = promoted.run(verb, overlay=overlay, **variables)
+    assert run.code != 0
+    assert re.search(r"myapp-staging cannot be reached over SSH.*ansible myapp-staging -m ping", run.output), run.output
 
 
 def test_address_that_the_machine_does_not_have(promoted: Application) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Literal
 
 from ansible_collections.slipway.core.plugins.module_utils import lock, way_back
 
@@ -40,15 +40,16 @@ LOST_CODE = 1
 
 @dataclass(frozen=True)
 class GiveBack:
-    """What a tenure does with the lock at its end: it gives it back, however the step went.
+    """What a tenure does with the lock at its end: it gives it back.
 
     :param warn: is told when that fails, which undoes nothing: the lock then ends with its lease.
-    :param failed_only: the run goes on with the lock when the step has not failed.
+    :param when: "ended" however the step went; "failed" where the run goes on with the lock after a step that went
+        well, "done" where it needs the lock to go back after one that failed.
     :param to: the lock that was taken over, by a run that has not come to undo what that one's left.
     """
 
     warn: Callable[[str], None]
-    failed_only: bool = False
+    when: Literal["ended", "failed", "done"] = "ended"
     to: lock.Lock | None = None
 
 
@@ -120,7 +121,7 @@ class Tenure:
         if self._beats.ident is not None:
             self._beats.join()
         try:
-            if self._give_back and (failed or not self._give_back.failed_only):
+            if self._give_back and self._give_back.when in ("ended", "failed" if failed else "done"):
                 self._release(self._give_back)
         finally:
             if self._work >= 0:

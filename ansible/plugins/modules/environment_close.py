@@ -198,7 +198,9 @@ def main() -> None:
         if not params["fields"] and (held is None or held.run_id != params["run"]):
             module.exit_json(changed=False, entry=None, retired=[], pruned=NOTHING)
             return
-        tenure = Tenure(home, params["run"], give_back=GiveBack(module.warn))
+        # A run whose release could not be recorded goes back, and nobody else may meet it then.
+        give_back = GiveBack(module.warn, when="done" if params["fields"] else "ended")
+        tenure = Tenure(home, params["run"], give_back=give_back)
         with tenure:
             if params["fields"]:
                 entry = record(module, home, tenure)

@@ -331,7 +331,7 @@ def main() -> None:
                     holder=holder,
                 )
             # Whoever comes next has to know of the run that nobody has cleaned up after.
-            give_back = GiveBack(module.warn, failed_only=True, to=interrupted)
+            give_back = GiveBack(module.warn, when="failed", to=interrupted)
             with Tenure(home, params["run"], give_back=give_back):
                 found = survey.report(params, home, Engine(), now, False, interrupted)
     except REFUSALS as error:

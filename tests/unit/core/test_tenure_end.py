@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.core.plugins.module_utils import ledger, lock, tenure
+from ansible_collections.slipway.core.plugins.module_utils import ledger, lock, recording, tenure
 from target_model import Target
 from target_modules import beneath
 from target_runs import Run
@@ -127,7 +127,7 @@ def test_a_step_that_cannot_begin_gives_the_lock_back(home, monkeypatch) -> None
     monkeypatch.setattr(tenure, "WAIT_SECONDS", 0.1)
     before = lock.read(str(home / "lock.json"))
     take_over(home)
-    give_back = tenure.GiveBack(pytest.fail, failed_only=True, to=before)
+    give_back = tenure.GiveBack(pytest.fail, when="failed", to=before)
     at_work = os.open(home / "work", os.O_RDWR | os.O_CREAT)
     try:
         tenure._take(at_work, home)
@@ -140,9 +140,45 @@ def test_a_step_that_cannot_begin_gives_the_lock_back(home, monkeypatch) -> None
 
 
 def test_a_step_that_goes_on_with_the_lock_keeps_it(home) -> None:  # noqa: F811
-    with tenure.Tenure(home, "run-1", give_back=tenure.GiveBack(pytest.fail, failed_only=True)):
+    with tenure.Tenure(home, "run-1", give_back=tenure.GiveBack(pytest.fail, when="failed")):
         pass
     assert lock.read(str(home / "lock.json")).run_id == "run-1"
+
+
+def test_a_step_that_failed_and_has_to_be_gone_back_on_keeps_the_lock(home) -> None:  # noqa: F811
+    give_back = tenure.GiveBack(pytest.fail, when="done")
+    with pytest.raises(ValueError, match="cause"), tenure.Tenure(home, "run-1", give_back=give_back):
+        raise ValueError("cause")
+    assert lock.read(str(home / "lock.json")).run_id == "run-1"
+    with tenure.Tenure(home, "run-1", give_back=give_back):
+        pass
+    assert not (home / "lock.json").exists()
+
+
+@pytest.mark.parametrize("strategy", ["blue_green", "recreate"])
+def test_a_release_that_cannot_be_recorded_is_gone_back_on_with_the_lock(tmp_path, monkeypatch, strategy) -> None:
+    target = Target(tmp_path)
+    beneath(target, monkeypatch)
+    for version in ("1.0.1", "1.0.2"):
+        target.registry.push(version)
+    first = Run(target, "staging", version="1.0.1", strategy=strategy)
+    first.begin()
+    assert first.play() == "done"
+    real, full = recording.record, [OSError(28, "No space left on device")]
+
+    def record(*arguments: Any) -> dict[str, Any]:
+        if full:
+            raise full.pop()
+        return real(*arguments)
+
+    monkeypatch.setattr(recording, "record", record)
+    second = Run(target, "staging", version="1.0.2", strategy=strategy)
+    second.begin()
+    assert second.play() == "failed"
+    assert "No space left" in second.message
+    assert [entry["event"] for entry in target.entries("staging")] == ["deployed", "failed"]
+    target.settled("staging")
+    assert not (Path(second.open["home"]) / "lock.json").exists()
 
 
 def test_a_step_that_has_recorded_what_it_did_loses_the_lock_and_has_not_failed(home) -> None:  # noqa: F811
