@@ -1,8 +1,8 @@
 """Everything that proves the project: lint, unit tests, molecule, integration tests.
 
-``python -m tools.check [lint|unit|molecule|faults|pipeline|integration …]`` runs only the parts named, and with
-``--scenarios`` only some of molecule's scenarios. They are in two tracks of about the same length beside each other,
-as most of them wait: the integration tests, and everything else.
+``python -m tools.check [lint|unit|molecule|faults|pipeline|machines|integration …]`` runs only the parts named, and
+with ``--scenarios`` only some of molecule's scenarios. They are in two tracks of about the same length beside each
+other, as most of them wait: the integration tests on the lab's VM, and everything else.
 """
 
 from __future__ import annotations
@@ -17,13 +17,25 @@ WORKFLOWS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/wo
 SCHEMA = "vendor.github-workflows"
 TOOLS = ("bench", "lab", "tests/releases.py", "tools")
 COLLECTION = "ansible_collections.slipway.core.plugins"
-TRACKS = (("lint", "unit", "molecule", "faults", "pipeline"), ("integration",))
+TRACKS = (("lint", "unit", "molecule", "faults", "pipeline", "machines"), ("integration",))
 
 # The lab instance of each part that has one: two parts at the same time cannot share the public ports of a VM.
-INSTANCES = {"molecule": "scenarios", "faults": "faults", "pipeline": "faults", "integration": "test"}
+INSTANCES = {
+    "molecule": "scenarios",
+    "faults": "faults",
+    "pipeline": "faults",
+    "machines": "faults",
+    "integration": "test",
+}
 
 INTEGRATION = "tests/integration"
-APART = {"faults": f"{INTEGRATION}/faults", "pipeline": f"{INTEGRATION}/pipeline"}
+APART = {
+    "faults": [f"{INTEGRATION}/faults"],
+    "pipeline": [f"{INTEGRATION}/pipeline"],
+    # HAProxy alone, bare machines, three VMs.
+    "machines": [f"{INTEGRATION}/front", f"{INTEGRATION}/provision", f"{INTEGRATION}/test_hosts.py"],
+}
+SLOWEST = "--durations=15"
 
 
 def lab(instance: str) -> dict[str, str]:
@@ -54,16 +66,17 @@ def steps(part: str, scenarios: list[str]) -> list[Step]:
             Step("Lint: workflows, expressions", ["act", "--validate", "--strict"]),
             Step("Lint: workflows, security", ["zizmor", "--offline", "--no-progress", ".github"]),
         ],
-        "unit": [Step("Unit tests", ["pytest", "tests/unit"])],
+        "unit": [Step("Unit tests", ["pytest", SLOWEST, "tests/unit"])],
         "molecule": [
             Step("Molecule", ["python", "-m", "tools.scenarios", *scenarios], lab(INSTANCES["molecule"])),
         ],
-        "faults": [Step("Faults", ["pytest", APART["faults"]], lab(INSTANCES["faults"]))],
-        "pipeline": [Step("Pipeline", ["pytest", APART["pipeline"]], lab(INSTANCES["pipeline"]))],
+        "faults": [Step("Faults", ["pytest", *APART["faults"]], lab(INSTANCES["faults"]))],
+        "pipeline": [Step("Pipeline", ["pytest", *APART["pipeline"]], lab(INSTANCES["pipeline"]))],
+        "machines": [Step("Other machines", ["pytest", SLOWEST, *APART["machines"]], lab(INSTANCES["machines"]))],
         "integration": [
             Step(
                 "Integration tests",
-                ["pytest", INTEGRATION, *(f"--ignore={folder}" for folder in APART.values())],
+                ["pytest", SLOWEST, INTEGRATION, *(f"--ignore={path}" for paths in APART.values() for path in paths)],
                 lab(INSTANCES["integration"]),
             ),
         ],
