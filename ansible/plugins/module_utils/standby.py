@@ -7,8 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import Any, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import reconcile, standby_mark
+from ansible_collections.slipway.core.plugins.module_utils import reconcile, standby_mark, tenure
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
+
+# What Docker Engine may take to stop a container beside the time that the container gets.
+STOP_SECONDS = 20
 
 
 class TimerError(Exception):
@@ -63,16 +66,22 @@ def timer(home: Path, container: str, seconds: int, grace: int) -> list[str]:
     """The command that sets a timer.
 
     When the time is over, the container is stopped only if it has the mark of a standby still, which it loses before it
-    gets any traffic. It is named by its id, as the slot's name may be another's by then.
+    gets any traffic: looking and stopping is one step among those of the runs, which wait for it, and it for them. The
+    container is named by its id, as the slot's name may be another's by then.
     """
-    still_standby = f'[ "$(cat {shlex.quote(str(home / standby_mark.MARK))})" = {shlex.quote(container)} ]'
+    work, mark = (shlex.quote(str(home / name)) for name in (tenure.WORK, standby_mark.MARK))
+    still_standby = f'[ "$(cat {mark})" = {shlex.quote(container)} ]'
+    announce = f"printf %{tenure.UNCUT_CHARACTERS}d {grace + STOP_SECONDS} 1<>{work}"
+    stop = f"exec docker stop --time {grace} {shlex.quote(container)}"
     return [
         "systemd-run",
         f"--unit={standby_mark.unit(home)}",
         f"--on-active={seconds}",
         "--timer-property=AccuracySec=1s",
         "--collect",
+        "flock",
+        str(home / tenure.WORK),
         "sh",
         "-c",
-        f"{still_standby} && exec docker stop --time {grace} {shlex.quote(container)}",
+        f"{still_standby} && {announce} && {stop}",
     ]

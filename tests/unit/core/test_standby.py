@@ -2,9 +2,12 @@
 
 import os
 import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.core.plugins.module_utils import standby, standby_mark
+from ansible_collections.slipway.core.plugins.module_utils import lock, standby, standby_mark, tenure
+from test_tenure import DEADLINE, wait_for
 
 
 class FakeEngine:
@@ -74,6 +77,12 @@ def test_a_systemd_that_hangs_is_a_warning_and_no_obstacle(home, systemd):
     assert standby_mark.marked(home) == ""
 
 
+def at_its_time(home):
+    """What the timer of the container abc runs."""
+    start = standby.timer(home, "abc", 600, 30)
+    return start[start.index("flock") :]
+
+
 @pytest.mark.parametrize("mark", ["abc", "another", ""])
 @pytest.mark.parametrize("policy", ["no", "unless-stopped"])
 @pytest.mark.usefixtures("no_systemd")
@@ -84,12 +93,38 @@ def test_only_what_is_a_standby_still_is_stopped(home, tmp_path, policy, mark):
     docker.chmod(0o755)
     if mark:
         standby_mark.put(home, mark)
-    start = standby.timer(home, "abc", 600, 30)
-    shell = start[start.index("sh") :]
-    subprocess.run(shell, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
+    subprocess.run(at_its_time(home), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
     called = tmp_path / "called"
     assert called.exists() is (mark == "abc")
     assert mark != "abc" or called.read_text().split() == ["stop", "--time", "30", "abc"]
+
+
+@pytest.mark.usefixtures("no_systemd")
+def test_a_timer_looks_and_stops_when_no_step_is_at_work(home, tmp_path):
+    """A step that gives the standby its traffic takes the mark away, and the timer finds none afterwards."""
+    (tmp_path / "docker").write_text(f"#!/bin/sh\ntouch {tmp_path}/called\n")
+    (tmp_path / "docker").chmod(0o755)
+    lock.acquire(str(home / "lock.json"), "alice", "laptop", "run-1", 300, datetime.now(UTC))
+    standby_mark.put(home, "abc")
+    with tenure.Tenure(home, "run-1"):
+        fired = subprocess.Popen(at_its_time(home), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+        wait_for(lambda: f"-> FLOCK  ADVISORY  WRITE {fired.pid} " in Path("/proc/locks").read_text())
+        standby_mark.take_away(home)
+    assert fired.wait(DEADLINE) != 0
+    assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.usefixtures("no_systemd")
+def test_a_step_waits_as_long_as_the_stop_of_a_standby_may_take(home, tmp_path):
+    goes_on = tmp_path / "goes_on"
+    os.mkfifo(goes_on)
+    (tmp_path / "docker").write_text(f"#!/bin/sh\nread _ <{goes_on}\n")
+    (tmp_path / "docker").chmod(0o755)
+    standby_mark.put(home, "abc")
+    fired = subprocess.Popen(at_its_time(home), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    with goes_on.open("w"):
+        assert int((home / tenure.WORK).read_text()) == 30 + standby.STOP_SECONDS
+    assert fired.wait(DEADLINE) != 0
 
 
 @pytest.mark.usefixtures("no_systemd")
