@@ -1,0 +1,190 @@
+"""What stands in group_vars and vaults arrives byte for byte, or is refused: through a real ansible-playbook."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.constants import DEFAULT_VAULT_IDENTITY
+from ansible.parsing.vault import VaultLib, VaultSecret
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).resolve().parents[3]
+PASSWORD = b"only for this test"
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - slipway.core.validate: {verb: deploy.yml, options: [env]}
+- hosts: "{{ env }}"
+  gather_facts: false
+  tasks:
+    # Skipped as a whole; what it leaves are the role's variables.
+    - ansible.builtin.import_role: {name: slipway.core.deploy, tasks_from: lock}
+      when: false
+    - reach_engine:
+        configuration: "{{ __deploy_configuration }}"
+        secrets: "{{ __deploy_secrets | to_json }}"
+        directory: "{{ inventory_dir }}"
+"""
+HOSTILE = (
+    *("012345", "1.10", "yes", "NO", "0x1F", "12:30", "1e3", "null", "~", "", "2024-01-01", "=", "<<", "0b1", ".inf"),
+    *("{{ x }}", "{% raw %}", "{# gone #}", "a\r\nb", "end\n", "\n\n", " both ", "\t", "'\"`$(id)`\\", "#no", "- a: b"),
+    *("e\u0301", "\u00e9", "\u212b", "\u202eabc", "\ufeffbom", "\u2028", "\U0001f6a2", "\x85", "\x1b[2J", "\x7f"),
+    *("[1, 2]", '{"a": 1}', "!unsafe x", "&a", "*a", "None", "True", "__omit_place_holder__", "x" * 100_000),
+)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+
+
+class Unsafe(dict[str, Any]):
+    """A mapping behind !unsafe."""
+
+
+class UnsafeText(str):
+    """A text behind !unsafe."""
+
+
+class Vaulted(str):
+    """A text that is encrypted by itself."""
+
+
+def vault() -> VaultLib:
+    return VaultLib([(DEFAULT_VAULT_IDENTITY, VaultSecret(PASSWORD))])
+
+
+class Dumper(yaml.SafeDumper):
+    """Quotes every text."""
+
+
+Dumper.add_representer(str, lambda dumper, it: dumper.represent_scalar("tag:yaml.org,2002:str", it, '"'))
+Dumper.add_representer(UnsafeText, lambda dumper, it: dumper.represent_scalar("!unsafe", str(it), '"'))
+Dumper.add_representer(Unsafe, lambda dumper, it: dumper.represent_mapping("!unsafe", it))
+Dumper.add_representer(
+    Vaulted, lambda dumper, it: dumper.represent_scalar("!vault", vault().encrypt(str(it)).decode(), "|")
+)
+
+
+def dumped(variables: dict[str, Any]) -> str:
+    return yaml.dump(variables, Dumper=Dumper, allow_unicode=False, width=10**9)
+
+
+def play(folder: Path, text: str, secret: str = "", *args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the play with these group_vars, and this as a file of the vault."""
+    group = folder / "group_vars/staging"
+    group.mkdir(parents=True, exist_ok=True)
+    (group / "vars.yml").write_text(text, encoding="utf-8")
+    (group / "vault.yml").write_bytes(vault().encrypt(secret or "{}"))
+    (folder / "password").write_bytes(PASSWORD)
+    hosts = {name: {"hosts": {f"my-{name}": {"ansible_connection": "local"}}} for name in ("staging", "production")}
+    (folder / "hosts.yml").write_text(json.dumps({"all": {"children": hosts}}), encoding="utf-8")
+    (folder / "play.yml").write_text(PLAY, encoding="utf-8")
+    variables = {"env": "staging"}
+    program = Path(sys.executable).with_name("ansible-playbook")
+    command = [str(program), "-i", str(folder / "hosts.yml"), "--vault-password-file", str(folder / "password")]
+    return subprocess.run(
+        [*command, str(folder / "play.yml"), "-e", json.dumps(variables), *args],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_LIBRARY": str(Path(__file__).parent / "values"),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "ANSIBLE_REMOTE_TMP": str(folder / "remote"),
+            "SLIPWAY_EVENTS": str(folder / "events.jsonl"),
+            **environ,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def sent(folder: Path) -> dict[str, Any]:
+    """What Docker Engine would be told, read as it reads it."""
+    return dict(json.loads((folder / "sent.json").read_text(encoding="utf-8")))
+
+
+@settings(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(made=st.lists(TEXT, min_size=20, max_size=100))
+def test_every_text_arrives_byte_for_byte(tmp_path_factory: pytest.TempPathFactory, made: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("values")
+    texts = [*HOSTILE, *made]
+    numbered = {f"V{number}": text for number, text in enumerate(texts)}
+    # In a secret file NUL is a byte like another; a secret without a value is refused.
+    files = {f"f{number}": f"{text}\0x" for number, text in enumerate(texts)}
+    secret_env = {f"S{number}": text for number, text in enumerate(texts) if text}
+    alone = {f"A{number}": UnsafeText(text) for number, text in enumerate(("a{{ b", "x{# y #}", "$ {%"))}
+    vaulted = {f"W{number}": Vaulted(text) for number, text in enumerate(("012345", "yes", "{{ x }}\n", "1.10\r\n"))}
+    worked_out = {"T1": "{{ '012345' }}", "T2": "0{{ 1 }}", "T3": "{{ lookup('ansible.builtin.env', 'OF_THE_TEST') }}"}
+    odd = {"NO": "a", "1.10": "b", "with space": "c", "ünï": "d", "~": "e", "{{ x }}": "f"}
+    public = {
+        "deploy_env": Unsafe({**numbered, **odd}),
+        "deploy_labels": Unsafe({f"l{number}": text for number, text in enumerate(texts)}),
+        "given_alone": {**alone, **vaulted, **worked_out},
+        "deploy_secret_env": "{{ given_alone | combine(given_in_a_vault) }}",
+        "deploy_command": [UnsafeText(text) for text in ("a{{ b", "$ {%")] + ["012345", "1.10", "yes", "a\r\n", ""],
+        "deploy_memory": "512m",
+    }
+    secret = {"given_in_a_vault": Unsafe(secret_env), "deploy_secrets": Unsafe(files)}
+    run = play(folder, dumped(public), dumped(secret), OF_THE_TEST="0123 {{ x }} yes")
+    assert run.returncode == 0, run.stdout + run.stderr
+    body = sent(folder)
+    expected = {
+        **numbered,
+        **odd,
+        **secret_env,
+        **{name: str(text) for name, text in {**alone, **vaulted}.items()},
+        **{"T1": "012345", "T2": "01", "T3": "0123 {{ x }} yes"},
+    }
+    assert dict(entry.split("=", 1) for entry in body["Env"]) == expected
+    assert body["Labels"] == {f"l{number}": text for number, text in enumerate(texts)}
+    assert body["Cmd"] == ["a{{ b", "$ {%", "012345", "1.10", "yes", "a\r\n", ""]
+    (kept,) = folder.glob("configs/*/files")
+    assert {file.name: file.read_bytes() for file in kept.iterdir()} == {
+        name: text.encode() for name, text in files.items()
+    }
+
+
+REFUSED = """
+deploy_env: {APP_RELEASE: 1.10, COUNTRY: NO, ON: yes}
+deploy_secret_env: {TOKEN: !unsafe '012345', FLAG: !unsafe 'yes', WORKED_OUT: "{{ 5 }}"}
+deploy_user: 10001
+deploy_docker_min_version: 20.10
+release_series: 1.10
+"""
+
+
+def test_what_is_no_text_is_refused_by_its_name(tmp_path: Path) -> None:
+    run = play(tmp_path, REFUSED, "deploy_secrets: {pin: !unsafe '1.10'}")
+    told = " ".join((run.stdout + run.stderr).split())
+    assert run.returncode != 0, told
+    for said in (
+        "deploy_env has APP_RELEASE, which YAML reads as 1.1 and not as text",
+        "deploy_env has COUNTRY",
+        "deploy_env has a name, which YAML reads as true",
+        "deploy_secret_env has TOKEN",
+        "deploy_secret_env has FLAG",
+        "deploy_secret_env has WORKED_OUT",
+        "deploy_secrets has pin",
+        "deploy_user has a value",
+        "deploy_docker_min_version has a value",
+        "release_series has a value",
+    ):
+        assert said in told
+    assert "5349" not in told
+
+
+def test_the_command_line_is_no_way_around(tmp_path: Path) -> None:
+    run = play(tmp_path, "{}", "", "-e", '{"deploy_env": {"A": 1.10}, "deploy_user": 10001}')
+    told = " ".join((run.stdout + run.stderr).split())
+    assert run.returncode != 0, told
+    assert "deploy_env has A, which YAML reads as 1.1" in told
+    assert "deploy_user has a value, which YAML reads as 10001" in told
