@@ -12,7 +12,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.slipway.core.plugins.module_utils import command_line, front_inputs, inputs, redact, texts
+from ansible_collections.slipway.core.plugins.module_utils import (
+    altered,
+    command_line,
+    front_inputs,
+    inputs,
+    redact,
+    texts,
+)
 
 JSON_HINT = """JSON, such as -e '{"deploy_env": {"A": "b"}}'"""
 PORT_VARIABLES = ("deploy_strategy", "deploy_port", "proxy_redirect_port", *front_inputs.SLOT_DISTANCE)
@@ -90,7 +97,9 @@ class ActionModule(ActionBase):
         problems = self._command_line_problems(args, given, variables)
         if not problems:
             for host in self._hosts(args, variables):
-                problems = self._variable_problems(variables["hostvars"][host])
+                problems = self._variable_problems(variables["hostvars"][host]) or altered.template_problems(
+                    variables["hostvars"].raw_get(host), self._templar.is_template
+                )
                 if problems:
                     break
         if not problems and args["env"]:
@@ -170,6 +179,7 @@ class ActionModule(ActionBase):
         if not problems:
             problems = type_problems(options, values) or texts.problems(options, values)
         return problems or [
+            *altered.problems(options, values),
             *inputs.value_problems(values),
             *front_inputs.problems(values),
             *password_file_problems(values),

@@ -1,0 +1,65 @@
+"""Text that would arrive as another one is refused by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.slipway.core.plugins.action.validate import role_options
+from ansible_collections.slipway.core.plugins.module_utils import altered, texts
+
+OPTIONS = role_options()
+LINES = sorted(
+    name for name, option in OPTIONS.items() if option.get("type", "str") == "str" and name not in altered.FREE
+)
+
+
+def templates(text: str) -> list[str]:
+    templar = Templar(DataLoader(), {})
+    return altered.template_problems({"deploy_env": {"A": trust_as_template(text)}}, templar.is_template)
+
+
+@pytest.mark.parametrize("text", ["x{# y #}z", "a\r\n{{ 1 }}", "{% raw %}\na{% endraw %}", "{% raw %}a{% endraw %}\n"])
+def test_what_templating_drops_is_refused(text: str) -> None:
+    assert "deploy_env has A, a template of which Ansible drops or changes" in templates(text)[0]
+    assert not altered.template_problems({"deploy_env": {"A": text}}, Templar(DataLoader(), {}).is_template)
+
+
+@pytest.mark.parametrize("text", ["a\r\nb", "{{ 1 }}\n", "{% raw %}a{{b{% endraw %}", "plain"])
+def test_what_templating_leaves_alone_passes(text: str) -> None:
+    assert not templates(text)
+
+
+@pytest.mark.parametrize("control", ["\n", "\r", "\x1b[2J", "\x7f", "\x9b", "\u2028"])
+def test_no_variable_of_one_line_takes_control_characters(control: str) -> None:
+    for name in LINES:
+        assert altered.problems(OPTIONS, {name: f"a{control}"}), name
+    assert altered.problems(OPTIONS, {"deploy_smoke_paths": ["/a", f"/{control}"]})
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"deploy_env": {"A": "b"}, "deploy_secret_env": {"A": "c"}}, "both have A"),
+        ({"deploy_env": {"A": "x" * (altered.LONGEST - 1)}}, "deploy_env has A, which is longer than 131071 bytes"),
+        ({"deploy_command": ["sh", "x" * 131072]}, "deploy_command has element 2, which is longer"),
+        ({"deploy_port": "08081"}, "without a zero before it"),
+    ],
+)
+def test_what_cannot_arrive_is_refused(values: dict[str, Any], says: str) -> None:
+    (told,) = altered.problems(OPTIONS, values)
+    assert says in told
+
+
+def test_what_can_arrive_passes() -> None:
+    values = {
+        "deploy_env": {"A": "x" * (altered.LONGEST - 2), "LINES": "a\r\n\tb"},
+        "deploy_command": ["sh", "-c", "a\nb"],
+        "deploy_port": "0",
+        "deploy_cpus": "0.5",
+        "proxy_tls_certificate": "a\nb\n",
+    }
+    assert not texts.problems(OPTIONS, values)
+    assert not altered.problems(OPTIONS, values)
