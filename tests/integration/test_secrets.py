@@ -1,4 +1,4 @@
-"""Secrets reach the container unchanged, and nothing and nobody else."""
+"""Secrets, and all other text, reach the container unchanged; secrets reach nothing and nobody else."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests import hostile
 from tests.integration.application import Application
 from tests.integration.verbs import Run
 
@@ -21,6 +21,28 @@ FILE = f"{IN_FILE} 'quoted' \"twice\" $HOME ${{HOME}} {{{{ braces }}}} {{% raw %
 ENV = f"{IN_ENV} 'quoted' \"twice\" $HOME {{{{ braces }}}} \\ ünï"
 # The application tells its environment in every health answer, so that the evidence holds a secret too.
 SECRETS = {"deploy_secrets": {"token": FILE}, "deploy_secret_env": {"SECRET_TOKEN": ENV, "APP_ENVIRONMENT": ENV}}
+# The application as ever, once it has written down the words of its command.
+START = """
+import os, sys
+open("/tmp/words", "wb").write(b"\\0".join(map(os.fsencode, sys.argv[1:])))
+os.execvp("gunicorn", ["gunicorn"])
+"""
+NUMBERED = list(enumerate(hostile.TEXTS))
+HOSTILE = {
+    "deploy_env": {f"V{number}": text for number, text in NUMBERED} | hostile.NAMED,
+    "deploy_labels": {f"l{number}": text for number, text in NUMBERED} | hostile.NAMED,
+    "deploy_command": ["python3", "-c", START, *hostile.TEXTS],
+    # In a secret file NUL is a byte like another; a secret without a value is refused.
+    "deploy_secrets": SECRETS["deploy_secrets"] | {f"f{number}": f"{text}\0" for number, text in NUMBERED},
+    "deploy_secret_env": SECRETS["deploy_secret_env"] | {f"S{number}": text for number, text in NUMBERED if text},
+}
+# What the container has, in hex.
+READ = """
+import json, os, pathlib
+files = {path.name: path.read_bytes().hex() for path in pathlib.Path("/run/secrets").iterdir()}
+env = {name.hex(): value.hex() for name, value in os.environb.items()}
+print(json.dumps({"files": files, "env": env, "words": pathlib.Path("/tmp/words").read_bytes().hex()}))
+"""
 # What an application may log of its secrets: as they are, and spelled as JSON in both ways.
 LOGS = """
 import json, os
@@ -30,15 +52,7 @@ exit(3)
 """
 
 
-class Unsafe(str):
-    """A text that Ansible must not take for a template."""
-
-
-yaml.SafeDumper.add_representer(Unsafe, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text)))
-YAML = yaml.safe_dump(
-    {name: {key: Unsafe(value) for key, value in values.items()} for name, values in SECRETS.items()},
-    allow_unicode=True,
-)
+YAML = hostile.yaml(SECRETS)
 
 
 class Watch:
@@ -76,13 +90,13 @@ def watch() -> Iterator[Watch]:
 
 def deploy(application: Application, *arguments: str, text: str = YAML, **variables: Any) -> Run:
     """Deploy to staging with the secrets."""
-    return application.start("deploy", *arguments, text=text, env="staging", deploy_env={}, **variables).end()
+    return application.start("deploy", *arguments, text=text, env="staging", **variables).end()
 
 
 @pytest.fixture(scope="module")
 def shipped(application: Application, watch: Watch) -> Run:
     """A deployment with secrets that tells all it can."""
-    run = deploy(application, "-vvv", "--diff", version="1.0.1")
+    run = deploy(application, "-vvv", "--diff", text=hostile.yaml(HOSTILE), version="1.0.1")
     assert run.code == 0, run.output
     return run
 
@@ -99,12 +113,19 @@ def assert_hidden(application: Application, run: Run, watch: Watch) -> None:
 
 @pytest.mark.usefixtures("shipped")
 def test_values_arrive_unchanged(application: Application) -> None:
-    container = application.live_container("staging")["Id"]
-    inside = application.target.run("docker", "exec", container, "cat", "/run/secrets/token")
-    assert inside == FILE
-    script = "import os, sys; sys.stdout.buffer.write(os.environb[b'SECRET_TOKEN'])"
-    assert application.target.run("docker", "exec", container, "python3", "-c", script) == ENV
-    mode = application.target.run("docker", "exec", container, "stat", "-c", "%a %u", "/run/secrets/token")
+    """What Docker Engine was told, and what the processes in the container read, byte for byte."""
+    container = application.live_container("staging")
+    inside = json.loads(application.target.run("docker", "exec", container["Id"], "python3", "-c", READ))
+    assert inside["files"] == {name: text.encode().hex() for name, text in HOSTILE["deploy_secrets"].items()}
+    expected = {**HOSTILE["deploy_env"], **HOSTILE["deploy_secret_env"]}
+    environment = {bytes.fromhex(name).decode(): bytes.fromhex(text).decode() for name, text in inside["env"].items()}
+    assert environment.items() >= expected.items()
+    assert bytes.fromhex(inside["words"]).split(b"\0") == [text.encode() for text in hostile.TEXTS]
+    told = container["Config"]
+    assert dict(entry.split("=", 1) for entry in told["Env"]).items() >= expected.items()
+    assert told["Labels"].items() >= HOSTILE["deploy_labels"].items()
+    assert told["Cmd"] == HOSTILE["deploy_command"]
+    mode = application.target.run("docker", "exec", container["Id"], "stat", "-c", "%a %u", "/run/secrets/token")
     assert mode.split() == ["600", "10001"]
 
 
@@ -129,7 +150,15 @@ def test_files_are_for_root_and_the_container(application: Application) -> None:
 
 @pytest.mark.usefixtures("shipped")
 def test_hidden_from_a_change_of_secrets(application: Application, watch: Watch) -> None:
-    run = deploy(application, "--check", "--diff", "-v", text=YAML.replace(IN_ENV, f"{MARK}other"), version="1.0.1")
+    run = deploy(
+        application,
+        "--check",
+        "--diff",
+        "-v",
+        text=YAML.replace(IN_ENV, f"{MARK}other"),
+        version="1.0.1",
+        deploy_env={},
+    )
     assert run.code == 0, run.output
     assert '"SECRET_TOKEN": "(changed)"' in run.output
     assert_hidden(application, run, watch)
@@ -138,7 +167,7 @@ def test_hidden_from_a_change_of_secrets(application: Application, watch: Watch)
 @pytest.mark.usefixtures("shipped")
 def test_hidden_from_a_failure(application: Application, watch: Watch) -> None:
     """The application logs its secrets, and ends."""
-    run = deploy(application, "-vvv", "--diff", version="1.0.2", deploy_command=["python3", "-c", LOGS])
+    run = deploy(application, "-vvv", "--diff", version="1.0.2", deploy_env={}, deploy_command=["python3", "-c", LOGS])
     assert run.code != 0
     assert "exited with code 3" in run.output
     assert "| the end" in run.output

@@ -1,6 +1,7 @@
-"""Makes ``ansible_collections.slipway.core`` importable from this clone."""
+"""Makes ``ansible_collections.slipway.core`` and ``tests`` importable from this clone."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "collections"))
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "collections")]

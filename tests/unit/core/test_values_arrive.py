@@ -16,6 +16,8 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests import hostile
+
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = b"only for this test"
 PLAY = """
@@ -34,17 +36,7 @@ PLAY = """
         secrets: "{{ __deploy_secrets | to_json }}"
         directory: "{{ inventory_dir }}"
 """
-HOSTILE = (
-    *("012345", "1.10", "yes", "NO", "0x1F", "12:30", "1e3", "null", "~", "", "2024-01-01", "=", "<<", "0b1", ".inf"),
-    *("{{ x }}", "{% raw %}", "{# gone #}", "a\r\nb", "end\n", "\n\n", " both ", "\t", "'\"`$(id)`\\", "#no", "- a: b"),
-    *("e\u0301", "\u00e9", "\u212b", "\u202eabc", "\ufeffbom", "\u2028", "\U0001f6a2", "\x85", "\x1b[2J", "\x7f"),
-    *("[1, 2]", '{"a": 1}', "!unsafe x", "&a", "*a", "None", "True", "__omit_place_holder__", "x" * 100_000),
-)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
-
-
-class Unsafe(dict[str, Any]):
-    """A mapping behind !unsafe."""
 
 
 class UnsafeText(str):
@@ -59,13 +51,11 @@ def vault() -> VaultLib:
     return VaultLib([(DEFAULT_VAULT_IDENTITY, VaultSecret(PASSWORD))])
 
 
-class Dumper(yaml.SafeDumper):
-    """Quotes every text."""
+class Dumper(hostile.Dumper):
+    """Knows the two as well."""
 
 
-Dumper.add_representer(str, lambda dumper, it: dumper.represent_scalar("tag:yaml.org,2002:str", it, '"'))
 Dumper.add_representer(UnsafeText, lambda dumper, it: dumper.represent_scalar("!unsafe", str(it), '"'))
-Dumper.add_representer(Unsafe, lambda dumper, it: dumper.represent_mapping("!unsafe", it))
 Dumper.add_representer(
     Vaulted, lambda dumper, it: dumper.represent_scalar("!vault", vault().encrypt(str(it)).decode(), "|")
 )
@@ -116,7 +106,7 @@ def sent(folder: Path) -> dict[str, Any]:
 @given(made=st.lists(TEXT, min_size=20, max_size=100))
 def test_every_text_arrives_byte_for_byte(tmp_path_factory: pytest.TempPathFactory, made: list[str]) -> None:
     folder = tmp_path_factory.mktemp("values")
-    texts = [*HOSTILE, *made]
+    texts = [*hostile.TEXTS, *made]
     numbered = {f"V{number}": text for number, text in enumerate(texts)}
     # In a secret file NUL is a byte like another; a secret without a value is refused.
     files = {f"f{number}": f"{text}\0x" for number, text in enumerate(texts)}
@@ -124,22 +114,21 @@ def test_every_text_arrives_byte_for_byte(tmp_path_factory: pytest.TempPathFacto
     alone = {f"A{number}": UnsafeText(text) for number, text in enumerate(("a{{ b", "x{# y #}", "$ {%"))}
     vaulted = {f"W{number}": Vaulted(text) for number, text in enumerate(("012345", "yes", "{{ x }}\n", "1.10\r\n"))}
     worked_out = {"T1": "{{ '012345' }}", "T2": "0{{ 1 }}", "T3": "{{ lookup('ansible.builtin.env', 'OF_THE_TEST') }}"}
-    odd = {"NO": "a", "1.10": "b", "with space": "c", "ünï": "d", "~": "e", "{{ x }}": "f"}
     public = {
-        "deploy_env": Unsafe({**numbered, **odd}),
-        "deploy_labels": Unsafe({f"l{number}": text for number, text in enumerate(texts)}),
+        "deploy_env": hostile.Unsafe({**numbered, **hostile.NAMED}),
+        "deploy_labels": hostile.Unsafe({f"l{number}": text for number, text in enumerate(texts)}),
         "given_alone": {**alone, **vaulted, **worked_out},
         "deploy_secret_env": "{{ given_alone | combine(given_in_a_vault) }}",
         "deploy_command": [UnsafeText(text) for text in ("a{{ b", "$ {%")] + ["012345", "1.10", "yes", "a\r\n", ""],
         "deploy_memory": "512m",
     }
-    secret = {"given_in_a_vault": Unsafe(secret_env), "deploy_secrets": Unsafe(files)}
+    secret = {"given_in_a_vault": hostile.Unsafe(secret_env), "deploy_secrets": hostile.Unsafe(files)}
     run = play(folder, dumped(public), dumped(secret), OF_THE_TEST="0123 {{ x }} yes")
     assert run.returncode == 0, run.stdout + run.stderr
     body = sent(folder)
     expected = {
         **numbered,
-        **odd,
+        **hostile.NAMED,
         **secret_env,
         **{name: str(text) for name, text in {**alone, **vaulted}.items()},
         **{"T1": "012345", "T2": "01", "T3": "0123 {{ x }} yes"},
