@@ -48,6 +48,32 @@ class StrategyModule(Linear):
     def cleanup(self):
         threading.Event().wait()
 """
+# As when the signal comes before Python has noted a worker that it has started.
+UNKNOWN = """
+import multiprocessing.process
+from pathlib import Path
+from ansible.plugins.strategy.linear import StrategyModule as Linear
+
+class StrategyModule(Linear):
+    def _queue_task(self, host, task, task_vars, play_context):
+        super()._queue_task(host, task, task_vars, play_context)
+        if "Long" in task.get_name():
+            multiprocessing.process._children.clear()
+            self._tqm._workers[:] = [None] * len(self._tqm._workers)
+            Path(__file__).with_name("started").touch()
+"""
+# As when the signal comes to a worker that Python is still starting.
+EARLY = """
+import os
+import signal
+from ansible.plugins.strategy.linear import StrategyModule as Linear
+
+class StrategyModule(Linear):
+    def _queue_task(self, host, task, task_vars, play_context):
+        if "Long" in task.get_name():
+            os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+        super()._queue_task(host, task, task_vars, play_context)
+"""
 # As when the signal comes while Python starts a worker.
 DROPPED = """
 import os
@@ -113,6 +139,34 @@ def test_a_run_that_is_interrupted_ends(tmp_path: Path, strategy: str, number: s
     assert process.returncode != 0
     assert_nothing_is_left(tmp_path)
     assert output.count("interrupted: run the same command again") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_worker_whose_start_is_interrupted_ends_too(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "unknown.py").write_text(UNKNOWN)
+    process = start(tmp_path, PLAYBOOK.format(strategy="unknown"))
+    try:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not (tmp_path / "started").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, number)
+        process.communicate(timeout=DEADLINE_SECONDS)
+    finally:
+        process.kill()
+    assert_nothing_is_left(tmp_path)
+
+
+def test_a_worker_that_is_interrupted_while_it_starts_ends(tmp_path: Path) -> None:
+    (tmp_path / "early.py").write_text(EARLY)
+    process = start(tmp_path, PLAYBOOK.format(strategy="early"))
+    try:
+        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode != 0, output
+    assert_nothing_is_left(tmp_path)
+    assert "interrupted" not in output
 
 
 def test_an_interruption_that_python_drops_ends_the_run_after_the_step_at_work(tmp_path: Path) -> None:
