@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tools import credentials
+from tools import credentials, ssh_sessions
 
 SECRETS = {
     "SLIPWAY_SSH_KEY": "-----BEGIN KEY-----\r\nline\r\n-----END KEY-----",
@@ -17,6 +18,13 @@ SECRETS = {
     "SLIPWAY_VAULT_PASSWORD": "v4ult-p4ss",
     "SLIPWAY_GITHUB_TOKEN": "ghs_t0k3n",
 }
+
+
+@pytest.fixture(autouse=True)
+def sessions(tmp_path: Path) -> Iterator[None]:
+    """Leaves no folder of sockets, which is below /tmp where that of the test has a long path."""
+    yield
+    ssh_sessions.end(ssh_sessions.folder(tmp_path / credentials.FOLDER))
 
 
 def files(folder: Path) -> dict[str, str]:
