@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import context
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
@@ -20,6 +21,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     redact,
     texts,
 )
+from ansible_collections.slipway.core.plugins.plugin_utils import templated, written
 
 JSON_HINT = """JSON, such as -e '{"deploy_env": {"A": "b"}}'"""
 PORT_VARIABLES = ("deploy_strategy", "deploy_port", "proxy_redirect_port", *front_inputs.SLOT_DISTANCE)
@@ -96,9 +98,14 @@ class ActionModule(ActionBase):
             args["env"] = str(given.get("env") or "")
         problems = self._command_line_problems(args, given, variables)
         if not problems:
+            sources = written.Sources(self._loader.get_text_file_contents, context.CLIARGS.get("extra_vars", ()))
             for host in self._hosts(args, variables):
-                problems = self._variable_problems(variables["hostvars"][host]) or altered.template_problems(
-                    variables["hostvars"].raw_get(host), self._templar.is_template
+                problems = self._variable_problems(variables["hostvars"][host]) or templated.problems(
+                    role_options(),
+                    variables["hostvars"].raw_get(host),
+                    variables["hostvars"][host],
+                    self._templar.is_template,
+                    sources,
                 )
                 if problems:
                     break

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Iterator, Mapping
-
-from ansible_collections.slipway.core.plugins.module_utils import texts
+from typing import Any, Iterator, Mapping
 
 # MAX_ARG_STRLEN of Linux, less the NUL at the end.
 LONGEST = 131071
 # Text of several lines, or of which nobody knows what it may hold.
 FREE = ("proxy_tls_certificate", "proxy_registry_password", "release_registry_password")
 COMMANDS = ("deploy_command", "deploy_entrypoint")
-_COMMENT = re.compile(r"\{#")
-# Templating ends lines its own way, and drops a line's end after a block.
-_LINE_END = re.compile(r"\r|\{%-?\s*(end)?raw\s*-?%\}\n")
+# What templating drops or changes: comments, its own header, carriage returns, and a line's end after raw.
+_LOST = (
+    (re.compile(r"(?s).*?\{#"), "a comment, {# … #}"),
+    (re.compile(r"#jinja2:"), "the first line, #jinja2:"),
+    (re.compile(r"(?s).*?(\r|\{%-?\s*(end)?raw\s*-?%\}\n)"), "line ends"),
+)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LEADING_ZERO = re.compile(r"-?0[0-9]")
 
 
-def template_problems(raw: Mapping[str, Any], is_template: Callable[[Any], bool]) -> list[str]:
-    """A sentence for each text of which templating would silently drop or change a part.
+def template_problems(where: str, template: str) -> list[str]:
+    """A sentence when templating would silently drop or change a part of a text.
 
-    :param raw: the variables as they were read, before any templating.
-    :param is_template: whether Ansible takes a text for a template, which values behind !unsafe are not.
+    :param where: which text it is.
+    :param template: the text before templating, which Ansible takes for a template.
     """
-    found = []
-    for variable in texts.TEXT_MAPPINGS:
-        values = raw.get(variable)
-        for name, value in values.items() if isinstance(values, Mapping) else ():
-            if not isinstance(value, str) or not is_template(value):
-                continue
-            lost = "a comment, {# … #}" if _COMMENT.search(value) else "line ends" if _LINE_END.search(value) else ""
-            if lost:
-                found.append(
-                    f"{variable} has {name}, a template of which Ansible drops or changes {lost}: encrypt the value "
-                    "with ansible-vault, or write it without them"
-                )
-    return found
+    return [
+        f"{where} is a template of which Ansible drops or changes {lost}: write it without, put !unsafe before the "
+        "whole mapping or list, where nothing is a template then, or encrypt it with ansible-vault encrypt_string"
+        for pattern, lost in _LOST
+        if pattern.match(template)
+    ][:1]
 
 
 def problems(options: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:

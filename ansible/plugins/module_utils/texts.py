@@ -11,8 +11,8 @@ import re
 from typing import Any, Mapping
 
 UNSAFE = (
-    "behind !unsafe Ansible guesses a type in quotes too, so write text without it, {{ as {% raw %}{{{% endraw %}, "
-    "or encrypt it with ansible-vault"
+    "behind !unsafe Ansible guesses a type in quotes too, so leave it out, or put it before the whole mapping or list "
+    "and not before a value"
 )
 # Text that is a number by its kind, and may be given as one.
 NUMBERS_TOO = ("build_number", "deploy_serial")

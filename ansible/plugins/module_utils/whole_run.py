@@ -77,6 +77,7 @@ RELIED_ON: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "INVENTORY_ANY_UNPARSED_IS_FAILED": ("any_unparsed_is_failed", _one_of(True)),
     "TASK_TIMEOUT": ("task_timeout", lambda value: int(value) > 0),
     "INJECT_FACTS_AS_VARS": ("inject_facts_as_vars", _one_of(False)),
+    "DUPLICATE_YAML_DICT_KEY": ("duplicate_dict_key", _one_of("error")),
     "ssh.host_key_checking": ("host_key_checking", _one_of(True)),
     "ssh.pipelining": ("pipelining", _one_of(True)),
     "ssh.ssh_args": ("ssh_args", _keeps_time),

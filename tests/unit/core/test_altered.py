@@ -16,20 +16,21 @@ LINES = sorted(
 )
 
 
-def templates(text: str) -> list[str]:
-    templar = Templar(DataLoader(), {})
-    return altered.template_problems({"deploy_env": {"A": trust_as_template(text)}}, templar.is_template)
-
-
-@pytest.mark.parametrize("text", ["x{# y #}z", "a\r\n{{ 1 }}", "{% raw %}\na{% endraw %}", "{% raw %}a{% endraw %}\n"])
+@pytest.mark.parametrize(
+    "text", ["x{# y #}z", "a\r\n{{ 1 }}", "{% raw %}\na{% endraw %}", "{% raw %}a{% endraw %}\n", "#jinja2: a\n{{ 1 }}"]
+)
 def test_what_templating_drops_is_refused(text: str) -> None:
-    assert "deploy_env has A, a template of which Ansible drops or changes" in templates(text)[0]
-    assert not altered.template_problems({"deploy_env": {"A": text}}, Templar(DataLoader(), {}).is_template)
+    (told,) = altered.template_problems("deploy_env.A", text)
+    assert told.startswith("deploy_env.A is a template of which Ansible drops or changes ")
 
 
-@pytest.mark.parametrize("text", ["a\r\nb", "{{ 1 }}\n", "{% raw %}a{{b{% endraw %}", "plain"])
-def test_what_templating_leaves_alone_passes(text: str) -> None:
-    assert not templates(text)
+@pytest.mark.parametrize(
+    ("text", "arrives"),
+    [("{{ 'b' }}\n", "b\n"), ("{% raw %}a{{b{% endraw %}", "a{{b"), ("a\n#jinja2: {{ 'b' }}", "a\n#jinja2: b")],
+)
+def test_what_templating_leaves_alone_passes(text: str, arrives: str) -> None:
+    assert not altered.template_problems("deploy_env.A", text)
+    assert Templar(DataLoader(), {}).template(trust_as_template(text)) == arrives
 
 
 @pytest.mark.parametrize("control", ["\n", "\r", "\x1b[2J", "\x7f", "\x9b", "\u2028"])

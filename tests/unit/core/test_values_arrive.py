@@ -36,6 +36,7 @@ PLAY = """
         secrets: "{{ __deploy_secrets | to_json }}"
         directory: "{{ inventory_dir }}"
 """
+LOOKED_UP = "\ufeff0512 {{ x }} {# y #}\r\n1.10\u2028é\x85 \n\n"
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 
 
@@ -113,17 +114,26 @@ def test_every_text_arrives_byte_for_byte(tmp_path_factory: pytest.TempPathFacto
     secret_env = {f"S{number}": text for number, text in enumerate(texts) if text}
     alone = {f"A{number}": UnsafeText(text) for number, text in enumerate(("a{{ b", "x{# y #}", "$ {%"))}
     vaulted = {f"W{number}": Vaulted(text) for number, text in enumerate(("012345", "yes", "{{ x }}\n", "1.10\r\n"))}
-    worked_out = {"T1": "{{ '012345' }}", "T2": "0{{ 1 }}", "T3": "{{ lookup('ansible.builtin.env', 'OF_THE_TEST') }}"}
+    worked_out = {"T1": "{{ '012345' }}", "T2": "0{{ 1 }}", "T3": "{{ '0512' }}\n"}
+    written = folder / "written"
+    written.write_bytes(LOOKED_UP.encode())
+    looked_up = {
+        "L1": "{{ lookup('ansible.builtin.env', 'OF_THE_TEST') }}",
+        "L2": f"{{{{ lookup('ansible.builtin.file', '{written}', rstrip=false) }}}}",
+        "L3": f"{{{{ lookup('ansible.builtin.file', '{written}') }}}}",
+        "L4": f"{{{{ lookup('ansible.builtin.pipe', 'cat {written}') }}}}",
+        "L5": f"p{{{{ lookup('ansible.builtin.file', '{written}', rstrip=false) }}}}s",
+    }
     public = {
         "deploy_env": hostile.Unsafe({**numbered, **hostile.NAMED}),
         "deploy_labels": hostile.Unsafe({f"l{number}": text for number, text in enumerate(texts)}),
-        "given_alone": {**alone, **vaulted, **worked_out},
+        "given_alone": {**alone, **vaulted, **worked_out, **looked_up},
         "deploy_secret_env": "{{ given_alone | combine(given_in_a_vault) }}",
         "deploy_command": [UnsafeText(text) for text in ("a{{ b", "$ {%")] + ["012345", "1.10", "yes", "a\r\n", ""],
         "deploy_memory": "512m",
     }
     secret = {"given_in_a_vault": hostile.Unsafe(secret_env), "deploy_secrets": hostile.Unsafe(files)}
-    run = play(folder, dumped(public), dumped(secret), OF_THE_TEST="0123 {{ x }} yes")
+    run = play(folder, dumped(public), dumped(secret), OF_THE_TEST=LOOKED_UP)
     assert run.returncode == 0, run.stdout + run.stderr
     body = sent(folder)
     expected = {
@@ -131,7 +141,14 @@ def test_every_text_arrives_byte_for_byte(tmp_path_factory: pytest.TempPathFacto
         **hostile.NAMED,
         **secret_env,
         **{name: str(text) for name, text in {**alone, **vaulted}.items()},
-        **{"T1": "012345", "T2": "01", "T3": "0123 {{ x }} yes"},
+        **{"T1": "012345", "T2": "01", "T3": "0512\n"},
+        **{
+            "L1": LOOKED_UP,
+            "L2": LOOKED_UP,
+            "L3": LOOKED_UP.rstrip(),
+            "L4": LOOKED_UP.rstrip(),
+            "L5": f"p{LOOKED_UP}s",
+        },
     }
     assert dict(entry.split("=", 1) for entry in body["Env"]) == expected
     assert body["Labels"] == {f"l{number}": text for number, text in enumerate(texts)}
@@ -177,3 +194,50 @@ def test_the_command_line_is_no_way_around(tmp_path: Path) -> None:
     assert run.returncode != 0, told
     assert "deploy_env has A, which YAML reads as 1.1" in told
     assert "deploy_user has a value, which YAML reads as 10001" in told
+
+
+CHANGED = """
+base_port: 0512
+tag: 1.10
+common: {PASSWORD: 'a{# b #}c'}
+deploy_port: "{{ base_port }}"
+deploy_container_port: "{{ base_port + 1 }}"
+deploy_drain_timeout: 1:30
+deploy_canary_steps: [010, 0x20]
+deploy_env: "{{ common | combine({'TAG': 'v' ~ tag}) }}"
+deploy_command: ["a{# b #}c"]
+deploy_health_path: "/v{{ tag }}"
+"""
+
+
+def test_what_has_changed_before_anybody_sees_it_is_refused(tmp_path: Path) -> None:
+    """Numbers from group_vars, host_vars, an encrypted file and the command line; templates that lose a part."""
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/my-staging.yml").write_text("deploy_health_deadline: 1_0\n", encoding="utf-8")
+    encrypted = "# ünï\ndeploy_soak_seconds: 00\ndeploy_pids_limit: 0x10\n"
+    run = play(tmp_path, CHANGED, encrypted, "-e", '{"deploy_stop_timeout": 0512}')
+    told = " ".join((run.stdout + run.stderr).split())
+    assert run.returncode != 0, told
+    for said in (
+        "base_port, which deploy_port uses, is written 0512, of which YAML makes 330: write the number that is meant",
+        "base_port, which deploy_container_port uses, is written 0512",
+        "deploy_drain_timeout is written 1:30, of which YAML makes 90",
+        "deploy_canary_steps, element 1, is written 010, of which YAML makes 8",
+        "deploy_canary_steps, element 2, is written 0x20",
+        "common.PASSWORD, which deploy_env uses, is a template of which Ansible drops or changes a comment",
+        "deploy_env tells tag, which YAML reads as 1.1 where 1.10 is written",
+        "deploy_command, element 1, is a template of which Ansible drops",
+        "deploy_health_path tells tag, which YAML reads as 1.1",
+        "deploy_health_deadline is written 1_0",
+        "deploy_soak_seconds is written 00",
+        "deploy_pids_limit is written 0x10, of which YAML makes 16",
+        "deploy_stop_timeout is written 0512, of which YAML makes 330",
+    ):
+        assert said in told, (said, told)
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """Ansible by itself warns, and drops the first value."""
+    run = play(tmp_path, "deploy_env: {A: first, A: second}\n")
+    assert run.returncode != 0
+    assert "Found duplicate mapping key 'A'" in " ".join((run.stdout + run.stderr).split())
