@@ -39,7 +39,8 @@ def take_away(home: Path) -> None:
 
     :raises OSError: the mark cannot be removed, so nothing may get traffic that a timer could stop.
     """
-    (home / MARK).unlink(missing_ok=True)
+    if marked(home):
+        (home / MARK).unlink(missing_ok=True)
     if SYSTEMD.is_dir():
         # Without the mark a timer of this version stops nothing, so that a systemd that hangs is no obstacle.
         with contextlib.suppress(OSError, subprocess.SubprocessError):

@@ -64,15 +64,20 @@ class Tenure:
     :param uncut: seconds that the step may take when it must not be ended between any two instructions; 0 for one that
         may be, which ends when the lock is lost.
     :param give_back: for the last step of a run with the lock. Nobody else gives a lock back.
+    :param goes_back: whether the step goes back to what the ledger says. Then a lock that is held is enough, though it
+        cannot be renewed, such as on a disk that is full or read-only: that may be why the run goes back.
     """
 
-    def __init__(self, home: Path, run: str, uncut: int = 0, give_back: GiveBack | None = None) -> None:
+    def __init__(
+        self, home: Path, run: str, uncut: int = 0, give_back: GiveBack | None = None, goes_back: bool = False
+    ) -> None:
         self.given_back = False
         self._home = home
         self._path = str(home / LOCK)
         self._run = run
         self._uncut = uncut
         self._give_back = give_back
+        self._goes_back = goes_back
         self._left = threading.Event()
         # Held while the step must not be ended.
         self._whole = threading.RLock()
@@ -82,13 +87,14 @@ class Tenure:
 
     def __enter__(self) -> Tenure:
         try:
-            lock.renew(self._path, self._run, _now())
-            self._work = os.open(self._home / WORK, os.O_RDWR | os.O_CREAT, 0o600)
+            self._renew()
+            self._work = self._open_work()
             # From here on, as the step that is waited for may take longer than a lease.
             self._beats.start()
             _take(self._work, self._home)
-            os.pwrite(self._work, str(self._uncut).rjust(UNCUT_CHARACTERS).encode("ascii"), 0)
-            lock.renew(self._path, self._run, _now())
+            with self._disk_may_refuse():
+                os.pwrite(self._work, str(self._uncut).rjust(UNCUT_CHARACTERS).encode("ascii"), 0)
+            self._renew()
         except BaseException:
             self._leave(failed=True)
             raise
@@ -98,6 +104,25 @@ class Tenure:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leave(failed=error is not None)
+
+    @contextlib.contextmanager
+    def _disk_may_refuse(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            if not self._goes_back:
+                raise
+
+    def _renew(self) -> None:
+        with self._disk_may_refuse():
+            lock.renew(self._path, self._run, _now())
+            return
+        lock.lease(self._path, self._run)
+
+    def _open_work(self) -> int:
+        with self._disk_may_refuse():
+            return os.open(self._home / WORK, os.O_RDWR | os.O_CREAT, 0o600)
+        return os.open(self._home / WORK, os.O_RDONLY)
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[None]:

@@ -29,6 +29,10 @@ options:
     description: Folder of the environment's state.
     type: path
     required: true
+  goes_back:
+    description: Whether O(start) is what was live, so that a lock is enough that is held and cannot be renewed.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -80,6 +84,7 @@ def main() -> None:
             "grace": {"type": "int", "default": 30},
             "home": {"type": "path", "required": True},
             "run": {"type": "str", "required": True},
+            "goes_back": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -93,7 +98,8 @@ def main() -> None:
         if module.check_mode or not (stopping or starting):
             module.exit_json(changed=stopping or starting)
             return
-        with Tenure(Path(module.params["home"]), module.params["run"], uncut=grace + CALLS * ANSWER_SECONDS):
+        home, run, goes_back = (module.params[name] for name in ("home", "run", "goes_back"))
+        with Tenure(Path(home), run, uncut=grace + CALLS * ANSWER_SECONDS, goes_back=goes_back):
             began = time.monotonic()
 
             def back() -> None:

@@ -11,7 +11,7 @@ description:
     writes the configuration for HAProxy's next start, and asks the public port until it answers healthy.
   - With O(hold), health and the share of 5xx answers are watched for so long. Trouble moves the traffic back at
     once, on the target itself, and fails.
-  - With O(verify=false) it only moves the traffic.
+  - With O(verify=false) it only moves the traffic, back to what was live, also where the disk is full or read-only.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment:
@@ -242,7 +242,7 @@ def main() -> None:
         module.exit_json(changed=changed, diff=diff, story=f"traffic would go to {params['to']}")
         return
     try:
-        with Tenure(cut_over.home, params["run"]):
+        with Tenure(cut_over.home, params["run"], goes_back=not params["verify"]):
             # Whatever gets traffic from here on is no standby that a timer stops.
             standby_mark.take_away(cut_over.home)
             if params["verify"]:

@@ -311,8 +311,9 @@ class Run:
         told |= {"config": self.open["config"], "run": self.id, "approval": self.approval}
         return {"environment": self.env, **told, **more}
 
-    def _switch_containers(self, stop: str, start: str) -> None:
-        self._do(container_switch, stop=stop, start=start, home=self.open["home"], run=self.id)
+    def _switch_containers(self, stop: str, start: str, goes_back: bool = False) -> None:
+        home = self.open["home"]
+        self._do(container_switch, stop=stop, start=start, home=home, run=self.id, goes_back=goes_back)
 
     def _move(self, to: str, verify: bool = True) -> None:
         check = {"path": "/health", "host": "", "smoke_paths": []}
@@ -332,7 +333,7 @@ class Run:
             self.commit(self.name, made, self.free)
         except TaskFailed as cause:
             if self.held:
-                self._switch_containers(self._front_name, self.serving)
+                self._switch_containers(self._front_name, self.serving, goes_back=True)
             elif not cause.result.get("returned"):
                 self._move(self.open["slots"]["live"], verify=False)
             raise
@@ -350,7 +351,7 @@ class Run:
             self._ask_public()
             self.commit(f"{unique}-public", self.id, labels.PUBLIC)
         except TaskFailed:
-            self._switch_containers(f"{unique}-public", self.serving)
+            self._switch_containers(f"{unique}-public", self.serving, goes_back=True)
             raise
 
     def _ask_public(self) -> None:

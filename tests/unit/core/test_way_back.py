@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from ansible_collections.slipway.core.plugins.module_utils.engine import EngineE
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import Proxy, ProxyError
 from ansible_collections.slipway.core.plugins.modules import canary_step, cut_over
 from target_model import Target
+from target_modules import TaskFailed
 from target_runs import Run
 from test_target_model import finish, fresh
 
@@ -242,3 +245,34 @@ def test_an_answer_of_haproxy_that_is_none_is_haproxys_fault(monkeypatch: pytest
         Proxy("/nowhere").counters()
     with pytest.raises(ProxyError):
         Proxy("/nowhere").sessions("blue")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
+@pytest.mark.parametrize("strategy", ["blue_green", "recreate"])
+def test_a_disk_that_takes_nothing_stops_no_way_back(strategy: str, number: int) -> None:
+    """It is so once the traffic has moved: the lock is held still, though nothing can renew it."""
+    with fresh() as target, pytest.MonkeyPatch.context() as patch:
+        target.registry.push("1.0.1")
+        assert finish(Run(target, "staging", strategy=strategy)) == "done"
+        target.registry.push("1.0.2")
+        moved: list[str] = []
+
+        def refused(call: Any, changes: Callable[..., Any]) -> Any:
+            def refusing(path: Any, *more: Any, **options: Any) -> Any:
+                if moved and str(path).startswith(str(target.directory)) and changes(*more, **options):
+                    raise OSError(number, os.strerror(number))
+                return call(path, *more, **options)
+
+            return refusing
+
+        written = os.O_RDWR | os.O_WRONLY
+        patch.setattr(ledger, "write_file", refused(ledger.write_file, lambda *_: True))
+        patch.setattr(os, "open", refused(os.open, lambda flags, *_: number == errno.EROFS and flags & written))
+        patch.setattr(os, "unlink", refused(os.unlink, lambda **_: number == errno.EROFS))
+        run = Run(target, "staging", strategy=strategy)
+        patch.setattr(run, "_ask_public", lambda: moved.append("it takes nothing from here on"))
+        run.begin()
+        with pytest.raises(TaskFailed, match=os.strerror(number)):
+            run.play()
+        (serves,) = target.reached("staging")
+        assert (serves or {}).get("version") == "1.0.1"
