@@ -371,10 +371,10 @@ def redirects(secured: Secured, port: int) -> bool:
 
 def test_what_a_killed_run_has_not_let_haproxy_load_is_told(unloaded: Secured, asked: Asked) -> None:
     run = unloaded.application.run("status")
-    assert run.reason.endswith("HAProxy has not loaded the configuration that is written for it.")
+    assert run.reason.endswith(f"the front is not what {OLD} was deployed with: written otherwise for its next start.")
     check = checked(unloaded.application, "deploy", env="staging", version=OLD, **asked.variables)
-    assert check.changed == len(["proxy"])
-    assert "the proxy's configuration has not been loaded yet" in check.output
+    assert "would first put the front back that the live release was deployed with" in check.output
+    assert "is live with this configuration already, and will get another front" in check.output
 
 
 def test_what_a_killed_run_has_not_let_haproxy_load_is_loaded_by_the_next_one(unloaded: Secured, asked: Asked) -> None:

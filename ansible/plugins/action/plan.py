@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.core.plugins.module_utils import drift
+from ansible_collections.slipway.core.plugins.module_utils import drift, labels
 
 
 class ActionModule(ActionBase):
@@ -34,16 +34,25 @@ class ActionModule(ActionBase):
         replaced = [item for item in opened["drift"] if item["repair"] == drift.REPLACE] if same else []
         # A container that is found stopped in check mode, a run would have started before.
         unchanged = same and not replaced and bool(opened["serving"] or self._task.check_mode)
+        # A release that is live already, before which another front is put, is gated and recorded as any other.
+        behind = bool(live) and live.get("slot") in labels.BEHIND_PROXY
+        front_changes = same and behind and opened["front"] not in (None, live.get("front"))
+        renewed = same and behind and opened["certificate"] != (live.get("certificate") or "")
+        refront = unchanged and (front_changes or renewed)
+        if not unchanged or refront:
+            before["front"], after["front"] = opened["front_diff"]["before"], opened["front_diff"]["after"]
         if replaced:
             shown = drift.diff(replaced)
             before["drift"], after["drift"] = shown["before"], shown["after"]
         return {
-            "changed": bool(self._task.check_mode and not unchanged),
+            "changed": bool(self._task.check_mode and (refront or not unchanged)),
+            "front_changes": front_changes,
+            "refront": refront,
             "unchanged": unchanged,
             "repair": same and not unchanged,
             "warm": self._is_warm(release, opened),
-            "diff": {"before": before, "after": after} if not unchanged else {},
-            "story": self._story(release, live, unchanged, same, replaced),
+            "diff": {"before": before, "after": after} if not unchanged or refront else {},
+            "story": self._story(release, live, unchanged, same, replaced, refront),
         }
 
     @staticmethod
@@ -57,8 +66,17 @@ class ActionModule(ActionBase):
         )
 
     @staticmethod
-    def _story(release: dict[str, Any], live: Any, unchanged: bool, same: bool, replaced: list[dict[str, Any]]) -> str:
+    def _story(
+        release: dict[str, Any],
+        live: Any,
+        unchanged: bool,
+        same: bool,
+        replaced: list[dict[str, Any]],
+        refront: bool,
+    ) -> str:
         wanted = f"{release['version']} ({release['digest'][:19]})"
+        if refront:
+            return f"{wanted} is live with this configuration already, and will get another front"
         if unchanged:
             return f"{wanted} is live with this configuration already"
         if live is None:

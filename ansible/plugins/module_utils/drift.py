@@ -116,9 +116,30 @@ def _of_proxy(found: reconcile.Found, says: str) -> Iterator[Drift]:
         current, desired = routes.addresses[slot], wanted.addresses[slot]
         told = f"the proxy sends requests for {slot} to {current}, and its container listens on {desired}"
         yield Drift(f"address of {slot}", current, desired, told, RECONCILE)
-    if not found.loaded:
+    if found.front_damage:
+        yield Drift("kept front", "damaged", "as it was written", found.front_damage, LOAD)
+    if found.front and reconcile.front_differs(found):
+        yield _of_front(found, found.front)
+    elif not found.loaded:
         told = "HAProxy has not loaded the configuration that is written for it"
         yield Drift("configuration of the proxy", "not loaded", "loaded", told, LOAD)
+
+
+def _of_front(found: reconcile.Found, state: reconcile.FrontState) -> Drift:
+    version, desired = (found.live or {}).get("version"), str(state.wanted.settings["proxy_image"])
+    images = [str(it["image"]) for it in found.fronts if it["running"]][:1]
+    if images and images[0] != desired:
+        told = f"the proxy runs the image {images[0]}, and {version} was deployed with {desired}"
+        return Drift("image of the proxy", images[0], desired, told, RECONCILE)
+    current = _other_front(state)
+    told = f"the front is not what {version} was deployed with: {current}"
+    return Drift("front", current, f"that of {version}", told, RECONCILE)
+
+
+def _other_front(state: reconcile.FrontState) -> str:
+    if state.running is not None and state.running != state.wanted.name:
+        return state.differs or "another one"
+    return "a container with other limits" if state.written else "written otherwise for its next start"
 
 
 def of_container(seen: Seen) -> list[Drift]:

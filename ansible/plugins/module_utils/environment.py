@@ -9,6 +9,8 @@ from typing import Any, Collection, Sequence
 from ansible_collections.slipway.core.plugins.module_utils import (
     drift,
     front,
+    front_change,
+    front_snapshot,
     host,
     labels,
     ledger,
@@ -78,6 +80,9 @@ def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -
     :raises ProxyError: the proxy runs and cannot be asked.
     """
     fronts = front.answering(home, front.containers(engine, params["app"], params["environment"]))
+    # Whoever deploys without a proxy, and has removed the one that was there, does not want it back.
+    given_up = not fronts and not params.get("proxied", True)
+    wanted, damage = (None, "") if given_up else front_wanted(home, history)
     return reconcile.Found(
         ours=containers(engine, params["app"], params["environment"]),
         fronts=fronts,
@@ -89,6 +94,37 @@ def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -
         next_slot=front.Front(home).next_slot(),
         foreign=foreign(engine.summaries(), params["app"], params["environment"], history.live()),
         loaded=front.loaded(home, fronts),
+        front=front_state(params, home, fronts, wanted) if wanted else None,
+        front_damage=damage,
+    )
+
+
+def front_wanted(home: Path, history: History) -> tuple[front_snapshot.Front | None, str]:
+    """The front that what serves was deployed with; None where no entry tells, or why it cannot be read."""
+    name = front_snapshot.with_entry(home, history.live() or history.paused())
+    try:
+        return (front_snapshot.read(home, name), "") if name else (None, "")
+    except (ValueError, snapshot.SnapshotDamaged) as damage:
+        return None, str(damage)
+
+
+def front_state(
+    params: dict[str, Any], home: Path, fronts: list[dict[str, Any]], wanted: front_snapshot.Front
+) -> reconcile.FrontState:
+    """What there is of the front that what serves was deployed with.
+
+    :raises ProxyError: the proxy runs and cannot be asked.
+    """
+    running = front.proxies(home, fronts)
+    serves = running[0].settings() if running else None
+    return reconcile.FrontState(
+        params["app"],
+        params["environment"],
+        home,
+        wanted,
+        front_change.is_written(wanted, home),
+        serves,
+        front_snapshot.told(wanted, front_snapshot.kept(home, serves)),
     )
 
 

@@ -74,10 +74,7 @@ class Front:
     def with_slot(self, slot: str) -> str:
         """The configuration with which a slot gets the traffic when HAProxy starts again."""
 
-        def share(line: re.Match[str]) -> str:
-            return f"{line[1]}{FULL if line[2] == slot else 0}"
-
-        return _SHARE.sub(share, self.config())
+        return shared_with(self.config(), slot)
 
     def start_with(self, slot: str) -> bool:
         """Let a slot get the traffic when HAProxy starts again; returns whether another one would have got it."""
@@ -85,7 +82,7 @@ class Front:
 
     def with_page(self, shown: bool) -> str:
         """The configuration with which HAProxy starts with the maintenance page, or without it."""
-        return _PAGE.sub(rf"\1{'' if shown else ' disabled'}", self.config())
+        return paged(self.config(), shown)
 
     def ports(self) -> set[int]:
         """The ports that its configuration opens."""
@@ -95,6 +92,11 @@ class Front:
     def bypass(self) -> str:
         """The word that passes the maintenance page; empty before the first start."""
         return _text(self.bypass_path).strip()
+
+    def certificate(self) -> str:
+        """The certificate with its key that the configuration names; empty for none."""
+        named = _CERTIFICATE.findall(self.config())
+        return _text(self.folder / named[0]) if named else ""
 
     def write_config(self, text: str) -> bool:
         """Let HAProxy's next start read this; returns whether it did not say so already."""
@@ -138,6 +140,20 @@ class Front:
                 ledger.write_durably(str(path), certificate.encode("utf-8"))
 
 
+def shared_with(config: str, slot: str) -> str:
+    """A configuration with which a slot gets the traffic, or with an empty name none."""
+
+    def share(line: re.Match[str]) -> str:
+        return f"{line[1]}{FULL if line[2] == slot else 0}"
+
+    return _SHARE.sub(share, config)
+
+
+def paged(config: str, shown: bool) -> str:
+    """A configuration with which HAProxy starts with the maintenance page, or without it."""
+    return _PAGE.sub(rf"\1{'' if shown else ' disabled'}", config)
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -146,10 +162,13 @@ def _text(path: Path) -> str:
 
 
 def containers(engine: Engine, app: str, environment: str) -> list[dict[str, Any]]:
-    """The proxy's containers of one environment, described, the newest first; more than one while an upgrade drains."""
+    """The proxy's containers of one environment, described; more than one while an upgrade drains.
+
+    Those that get new connections come first, and of these the newest.
+    """
     found = engine.containers({labels.APP: app, labels.ENVIRONMENT: environment, labels.SLOT: labels.FRONT})
     newest_first = sorted(found, key=lambda container: str(container["Created"]), reverse=True)
-    return [_described(container) for container in newest_first]
+    return sorted(map(_described, newest_first), key=lambda it: not accepts(it))
 
 
 def _described(container: dict[str, Any]) -> dict[str, Any]:
@@ -159,16 +178,27 @@ def _described(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def answering(home: Path, fronts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same proxies, of which a newest that does not answer does not run while an earlier one serves."""
+    """The same proxies, of which a newest that does not answer does not run while an earlier one serves.
+
+    One that was to finish and answers still was not told so: whoever had begun to tell it has been killed.
+    """
+    sockets = Front(home)
+    fronts = [
+        {**it, "untold": True} if _leaves(it) and _answers(Proxy(sockets.socket(it["proxy"]))) else it for it in fronts
+    ]
     if not fronts or not fronts[0]["running"] or not any(accepts(it) for it in fronts[1:]):
         return fronts
-    newest = Proxy(Front(home).socket(fronts[0]["proxy"]))
+    newest = Proxy(sockets.socket(fronts[0]["proxy"]))
     return [{**fronts[0], "running": wait_until(lambda: _answers(newest), START_SECONDS)}, *fronts[1:]]
 
 
 def accepts(container: dict[str, Any]) -> bool:
     """Whether a proxy that is described gets new connections: it runs, and was not told to finish."""
-    return bool(container["running"] and container["restart_policy"] != LEAVES)
+    return bool(container["running"] and (container["restart_policy"] != LEAVES or container.get("untold")))
+
+
+def _leaves(container: dict[str, Any]) -> bool:
+    return bool(container["running"] and container["restart_policy"] == LEAVES)
 
 
 def retire(engine: Engine, container: dict[str, Any]) -> str:

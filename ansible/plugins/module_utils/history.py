@@ -287,6 +287,14 @@ class History:
         others = [newest[digest] for digest in releases if digest != live.digest][:keep]
         return list(dict.fromkeys([live, *canary, *way, *recent, *others]))
 
+    def protected_entries(self, keep: int) -> list[Entry]:
+        """Return the entries whose fronts must not be pruned: those with which the protected states were verified last,
+        and the one before the live one, which a run on several hosts may go back to.
+        """
+        newest = {_state(entry): entry for entry in self._deployed}
+        entries = [newest.get(state) for state in self.protected(keep)]
+        return [entry for entry in [*entries, self.live(), self.before_live(), self.paused()] if entry]
+
     def recent(self, count: int) -> list[Entry]:
         """Return the last ``count`` entries, newest first; raises ValueError if it is negative."""
         if count < 0:

@@ -54,7 +54,8 @@ def _is_failed(container: dict[str, Any], labels: dict[str, str]) -> bool:
 def describe(container: dict[str, Any]) -> dict[str, Any]:
     """One container of ours, from the Engine's inspection of it.
 
-    :returns: id, name, version, commit, digest, config, run, slot, proxy (its identity), restart_policy, status
+    :returns: id, name, image (as it was asked for), version, commit, digest, config, run, slot, proxy (its identity),
+        restart_policy, status
         (``running``, ``paused``, ``exited``, …), running (which one that is paused is not), exit_code, oom_killed,
         started_at, and ports: a mapping of ``<port>/<protocol>`` to ``ip:port``, empty while it is stopped; bindings is
         the same as it was asked for.
@@ -65,6 +66,7 @@ def describe(container: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": container["Id"],
         "name": container["Name"].lstrip("/"),
+        "image": str(container["Config"].get("Image") or ""),
         "version": labels.get(VERSION, ""),
         "commit": labels.get(COMMIT, ""),
         "digest": labels.get(DIGEST, ""),

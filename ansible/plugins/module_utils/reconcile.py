@@ -10,7 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import front, labels, standby_mark
+from ansible_collections.slipway.core.plugins.module_utils import (
+    front,
+    front_change,
+    front_snapshot,
+    labels,
+    standby_mark,
+)
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
     Proxy,
@@ -29,6 +35,25 @@ Described = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class FrontState:
+    """The front that what serves was deployed with, and what is there of it.
+
+    :param wanted: as it is kept.
+    :param written: whether HAProxy reads that at its next start.
+    :param running: the name of the one that it runs with; None where none runs.
+    :param differs: the settings in which that differs, for people; empty where they are not known.
+    """
+
+    app: str
+    environment: str
+    home: Path
+    wanted: front_snapshot.Front
+    written: bool
+    running: str | None
+    differs: str = ""
+
+
+@dataclass(frozen=True)
 class Found:
     """What was found on a target.
 
@@ -42,6 +67,8 @@ class Found:
     :param failed_runs: the failed attempts whose containers are kept, stopped, to be looked at.
     :param foreign: by name the image of each container that is none of ours and has a name that one of ours could have.
     :param loaded: whether the newest proxy that runs has loaded the settings that are written for it.
+    :param front: the front that the ledger says serves, and what is there of it; None where it does not tell.
+    :param front_damage: why what is kept of that cannot be read.
     """
 
     ours: Sequence[Described]
@@ -54,13 +81,15 @@ class Found:
     failed_runs: frozenset[str] = frozenset()
     foreign: Mapping[str, str] = field(default_factory=dict)
     loaded: bool = True
+    front: FrontState | None = None
+    front_damage: str = ""
 
 
 @dataclass(frozen=True)
 class Step:
     """One thing to do: ``start``, ``stop``, ``remove`` or ``set_aside`` a container, or one of the proxy's.
 
-    Those are ``start_front`` and ``leave`` for a container, and ``route`` for traffic.
+    Those are ``start_front`` and ``leave`` for a container, ``route`` for traffic, and ``front`` for what it serves.
     """
 
     verb: str
@@ -72,6 +101,8 @@ class Step:
         """What was done, for people."""
         if self.routes:
             return f"traffic goes to {self.routes.described}"
+        if self.verb == "front":
+            return "put the front back that the live release was deployed with"
         past = {
             "start": "started",
             "start_front": "started",
@@ -87,6 +118,8 @@ class Step:
         """What is going to be done, for people."""
         if self.routes:
             return f"send traffic to {self.routes.described}"
+        if self.verb == "front":
+            return "put the front back that the live release was deployed with"
         verbs = {
             "start_front": "start",
             "set_aside": "stop, and keep to look at,",
@@ -185,7 +218,7 @@ def _away(found: Found, container: Described) -> Step | None:
     return Step("set_aside", container)
 
 
-def _serves(found: Found) -> Described | None:
+def serving_front(found: Found) -> Described | None:
     """The newest proxy that gets new connections."""
     return next((it for it in found.fronts if front.accepts(it)), None)
 
@@ -203,23 +236,61 @@ def _surplus_fronts(found: Found) -> list[Step]:
 
     Where none serves, the newest is kept to be started, or for the move from the public port.
     """
-    kept, newest = _serves(found), next(iter(found.fronts), None)
+    if front_differs(found):
+        return []  # whoever puts the front back sees to them
+    kept, newest = serving_front(found), next(iter(found.fronts), None)
     moves = found.live is not None and not live_slot(found) and newest and newest.get("status") != front.RESTARTING
     if _needs_front(found) or moves:
         kept = kept or newest
+    elif found.live is None and found.paused is None:
+        return [Step("remove", it) for it in found.fronts]
     others = [it for it in found.fronts if it is not kept]
     gone = [Step("remove", it) for it in others if not it["running"]]
     return gone + [Step("leave", it) for it in others if front.accepts(it)]
 
 
+def front_differs(found: Found) -> bool:
+    """Whether the front is not the one that what serves was deployed with."""
+    state = found.front
+    if state is None or not _needs_front(found):
+        return False
+    serves = serving_front(found)
+    if serves is None or not state.written or state.running != state.wanted.name:
+        return True
+    return not front_change.serves(serves, state.wanted, state.home)
+
+
+def slot_ports(found: Found) -> dict[str, int]:
+    """The loopback port of each slot that has a container."""
+    return {
+        it["slot"]: int(next(iter(it["bindings"].values())).rpartition(":")[2])
+        for it in found.ours
+        if it["slot"] in labels.BEHIND_PROXY and it.get("bindings")
+    }
+
+
+def _front_place(found: Found, state: FrontState) -> front_change.Place:
+    page = bool(found.routes and found.routes.maintenance)
+    return front_change.Place(state.home, state.app, state.environment, live_slot(found), page, slot_ports(found))
+
+
+def front_steps(found: Found) -> list[Step]:
+    """The steps that put it back; what HAProxy loads anew knows nothing of a share that a canary has."""
+    return [Step("front"), Step("route", routes=wanted_routes(found))]
+
+
 def _traffic(found: Found) -> list[Step]:
+    if front_differs(found):
+        return front_steps(found)
     wanted, newest = wanted_routes(found), next(iter(found.fronts), None)
-    if newest and not newest["running"] and not _serves(found) and _needs_front(found):
+    if newest and not newest["running"] and not serving_front(found) and _needs_front(found):
         return [Step("start_front", newest), Step("route", routes=wanted)]
     if not any(it["running"] for it in found.fronts):
         return []
     reached = found.routes is not None and not found.routes.misses(wanted)
-    agreed = reached and found.routes == wanted and found.next_slot in (live_slot(found), None)
+    # Another one that accepts connections still may send them where nothing will be.
+    alone = sum(front.accepts(it) for it in found.fronts) <= 1
+    agreed = reached and alone and found.routes == wanted and found.next_slot in (live_slot(found), None)
     return [] if agreed else [Step("route", routes=wanted)]
 
 
@@ -288,8 +359,12 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
             _start(engine, name, step.container or {})
         elif step.verb == "start_front" and step.container:
             front.start(engine, home, step.container)
+        elif step.verb == "front" and found.front:
+            front_change.bring(engine, found.front.wanted, _front_place(found, found.front))
         elif step.routes:
             begun = [{**it, "running": it["running"] or it in started} for it in found.fronts]
+            if found.front:
+                begun = front.containers(engine, found.front.app, found.front.environment)
             front.route(home, begun, step.routes)
     return [step.told for step in todo]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.core.plugins.module_utils import environment, ledger, lock, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import environment, front_snapshot, ledger, lock, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.history import History
 
@@ -109,6 +109,7 @@ def prune(
     history = History(ledger.read(str(home / environment.LEDGER)))
     configs = {state.config for state in [*history.protected(keep - 1), *history.failed_states(keep_failed)]}
     configurations = snapshot.prune(str(home), configs)
+    front_snapshot.prune(home, {front_snapshot.of_entry(entry) for entry in history.protected_entries(keep - 1)})
     removed: list[str] = []
     warning = ""
     try:

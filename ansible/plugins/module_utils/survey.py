@@ -10,6 +10,9 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     drift,
     environment,
     front,
+    front_change,
+    front_choice,
+    front_snapshot,
     host,
     labels,
     ledger,
@@ -113,14 +116,41 @@ def _port(container: dict[str, Any]) -> int:
     return int(next(iter(container["bindings"].values())).rpartition(":")[2])
 
 
-def proxy(found: reconcile.Found, home: Path) -> dict[str, Any]:
+def _public(asked: front_snapshot.Front | None) -> dict[str, Any]:
+    """Where the front that is asked for listens, as options of M(slipway.core.environment_open)."""
+    if asked is None:
+        return {}
+    redirect = int(asked.settings["proxy_redirect_port"])
+    numbers = [int(asked.settings["deploy_port"]), *([redirect] if redirect else [])]
+    return {"bind": str(asked.settings["deploy_bind"]), "ports": numbers}
+
+
+def _front_differs(found: reconcile.Found, home: Path, asked: front_snapshot.Front) -> bool:
+    """Whether something has to be done so that the proxy serves with this front."""
+    serves = next((it for it in found.fronts if front.accepts(it)), None)
+    as_asked = serves is not None and front_change.serves(serves, asked, home)
+    return not (as_asked and found.loaded and front.Front(home).settings() == asked.name)
+
+
+def proxy(
+    params: dict[str, Any], found: reconcile.Found, home: Path, asked: front_snapshot.Front | None
+) -> dict[str, Any]:
     """The proxy as it is: its containers, what is written for its next start, and whether it runs with that already."""
     files = front.Front(home)
+    page = bool(found.routes and found.routes.maintenance)
+    slot, ports = reconcile.live_slot(found), reconcile.slot_ports(found)
+    place = front_change.Place(home, params["app"], params["environment"], slot, page, ports)
+    image = str(asked.settings[front_change.IMAGE]) if asked else ""
     return {
+        "wanted": front_change.config(asked, place) if asked else "",
+        "differs": asked is not None and _front_differs(found, home, asked),
+        "image": image,
+        "front": asked.name if asked else "",
+        "name": front_change.name(asked, home) if asked else "",
         "fronts": [{name: it[name] for name in ("name", "proxy", "running")} for it in found.fronts],
         "config": files.config(),
         "loaded": found.loaded,
-        "maintenance": bool(found.routes and found.routes.maintenance),
+        "maintenance": page,
     }
 
 
@@ -236,6 +266,9 @@ def report(
     refuse_waiting_canary(params["kind"], history)
     config, asked, target = choose_configuration(params, home, history, check_mode)
     running = environment.sound(home, live)
+    image = str((target or {}).get("image") or params["image"])
+    chosen = front_choice.choose(params, home, history, target, check_mode)
+    live_front = front_snapshot.kept(home, front_snapshot.with_entry(home, live))
     # Before the proxy is looked for: with another ledger_directory its sockets would be looked for in the wrong folder.
     ours = environment.containers(engine, params["app"], params["environment"])
     environment.refuse_unknown(ours, history, interrupted, home / environment.LEDGER)
@@ -256,17 +289,25 @@ def report(
         "live_spec": (running or asked).public if live else None,
         "serving": serving if serving and serving["running"] else None,
         "slots": slots(engine, params, home, found, machine),
-        "proxy": proxy(found, home),
+        "proxy": proxy(params, found, home, chosen.front),
         "config": config,
         "spec": asked.public,
         "config_kept": snapshot.is_sound(str(home), config),
         "config_diff": snapshot.diff_keys(running, asked),
+        "front": chosen.hash,
+        "certificate": chosen.certificate,
+        "front_diff": front_snapshot.diff(live_front, chosen.front),
+        "front_settings": chosen.settings,
+        "live_front_settings": dict(live_front.settings) if live_front else None,
         "target": target,
-        "approvals": environment.approvals(entries, history, params["environment"], now, Bound(config)),
-        "digests": environment.digests(engine, params["image"]),
+        "approvals": environment.approvals(
+            entries, history, params["environment"], now, Bound(config, chosen.hash)
+        ),
+        "image": image,
+        "digests": environment.digests(engine, image),
         "disk": host.disk(machine["DockerRootDir"]),
         "state_disk": host.disk(str(home)),
-        "ports": ports(engine, params, home, found, asked.public),
+        "ports": ports(engine, {**params, **_public(chosen.front)}, home, found, asked.public),
         "engine": {"version": engine.version()["Version"]},
         "reconciled": reconciled,
         "mended": [it.data() for it in mended],

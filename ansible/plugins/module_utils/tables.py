@@ -234,6 +234,9 @@ def approval_request(
         changes = _changes(seen["config_diff"])
         lines.append(f"  settings  {len(changes) or 'none'} that differ from what runs on {host}")
         lines += [f"    {change}" for change in changes]
+        front = _changes(seen["front_diff"])
+        lines.append(f"  front     {len(front) or 'none'} of its settings that differ from those on {host}")
+        lines += [f"    {change}" for change in front]
     return "\n".join(map(shown.line, lines))
 
 

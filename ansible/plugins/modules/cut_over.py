@@ -96,6 +96,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
     front,
+    front_return,
     soak,
     standby_mark,
     verdict,
@@ -158,6 +159,8 @@ class CutOver:
         def back() -> None:
             front.route(self.home, fronts, previous)
             self.files.write_config(self.before)
+            # It came with the release: the controller may be gone, and so whoever would take it back.
+            front_return.put_back(self.engine, self.params, self.home)
 
         with way_back.unless_it_stays(back, "the traffic") as move:
             done = self._route_and_watch(fronts, previous)

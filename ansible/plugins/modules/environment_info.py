@@ -10,7 +10,9 @@ description:
   - Reads the ledger (and verifies its hash chain), the lock and the containers of one environment.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
-extends_documentation_fragment: slipway.core.environment
+extends_documentation_fragment:
+  - slipway.core.environment
+  - slipway.core.front
 options:
   version:
     description: A version whose newest verified ledger entry is wanted.
@@ -63,6 +65,21 @@ config:
   type: str
 config_diff:
   description: What of O(configuration) differs from the live one, RV(config_diff.before) and after, without secrets.
+  returned: success
+  type: dict
+front:
+  description: >-
+    Hash of O(front), empty without one.
+  returned: success
+  type: str
+live_front_settings:
+  description: Settings of the front that the live release was deployed with, by variable; null where it is not known.
+  returned: success
+  type: dict
+front_diff:
+  description: >-
+    Which settings of it differ from those that the live release was deployed with, RV(front_diff.before) and after. Of
+    the certificate only whether it is set or changed.
   returned: success
   type: dict
 approvals:
@@ -141,6 +158,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     drift,
     environment,
+    front_snapshot,
     labels,
     ledger,
     reconcile,
@@ -174,6 +192,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **environment.OPTIONS,
+            **front_snapshot.OPTIONS,
             "version": {"type": "str", "default": ""},
             "entries": {"type": "int", "default": 0},
             "configuration": {"type": "dict"},
@@ -204,6 +223,9 @@ def main() -> None:
         unknown = environment.unknown(list(found.ours), history, environment.lock_left(home))
         drifted += [environment.lost(unknown, Path(path))] if unknown else []
         holder = environment.lock_holder(home, now)
+        asked_front = front_snapshot.asked(params["front"], params["certificate"])
+        front = asked_front.hash if asked_front else front_snapshot.NONE
+        live_front = front_snapshot.kept(home, front_snapshot.of_entry(live))
     except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=environment.explain(error), drift=[it.data() for it in damage(error)])
         return
@@ -214,8 +236,11 @@ def main() -> None:
         live_spec=running.public if running else None,
         config=config,
         config_diff=snapshot.diff_keys(running, asked) if asked else {"before": {}, "after": {}},
+        front=front,
+        live_front_settings=dict(live_front.settings) if live_front else None,
+        front_diff=front_snapshot.diff(live_front, asked_front),
         approvals=environment.approvals(
-            entries, history, params["environment"], now, Bound(config) if asked else None
+            entries, history, params["environment"], now, Bound(config, front) if asked else None
         ),
         verified=verified,
         serving=serving,

@@ -13,7 +13,9 @@ description:
   - In check mode no lock is taken and nothing is undone.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
-extends_documentation_fragment: slipway.core.environment
+extends_documentation_fragment:
+  - slipway.core.environment
+  - slipway.core.front
 options:
   image:
     description: Repository of the image, without a tag.
@@ -156,6 +158,30 @@ config_diff:
   description: What differs from the live configuration, RV(config_diff.before) and after, without secrets.
   returned: success
   type: dict
+front:
+  description: >-
+    Hash of what belongs to the front: of O(front), or for a rollback and a canary that is decided on of what the ledger
+    says; empty where no proxy owns the public port, null where the ledger does not tell.
+  returned: success
+  type: str
+certificate:
+  description: Fingerprint of the certificate of that front; empty for none.
+  returned: success
+  type: str
+front_diff:
+  description: >-
+    Which settings of it differ from those that the live release was deployed with, RV(front_diff.before) and after. Of
+    the certificate only whether it is set or changed.
+  returned: success
+  type: dict
+front_settings:
+  description: The settings of the front that is asked for, by variable; null where they are not known.
+  returned: success
+  type: dict
+live_front_settings:
+  description: The same of the front that the live release was deployed with.
+  returned: success
+  type: dict
 target:
   description: For a rollback, the ledger's entry of the release to restore.
   returned: success
@@ -164,8 +190,13 @@ approvals:
   description: For each approved digest, RV(approvals[].valid), seq, and an explanation.
   returned: success
   type: dict
+image:
+  description: >-
+    Repository of the release at hand: of a rollback and a promotion the one that it came from, else O(image).
+  returned: success
+  type: str
 digests:
-  description: Digests of the image that are on the target already.
+  description: Digests of RV(image) that are on the target already.
   returned: success
   type: list
   elements: str
@@ -229,6 +260,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     drift,
     environment,
+    front_snapshot,
     labels,
     ledger,
     lock,
@@ -294,6 +326,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **environment.OPTIONS,
+            **front_snapshot.OPTIONS,
             "image": {"type": "str", "required": True},
             "kind": {"type": "str", "choices": KINDS, "default": "deploy"},
             "version": {"type": "str", "default": ""},

@@ -82,6 +82,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
     front,
+    front_change,
+    front_return,
     history,
     ledger,
     lock,
@@ -97,7 +99,10 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import Routes
 from ansible_collections.slipway.core.plugins.module_utils.tenure import GiveBack, Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
 
-CARRIED_OVER = ("environment", "version", "build", "commit", "digest", "image", "config", "container", "slot")
+CARRIED_OVER = (
+    *("environment", "version", "build", "commit", "digest", "image"),
+    *("config", "front", "certificate", "container", "slot"),
+)
 
 
 class Impossible(Exception):
@@ -136,8 +141,11 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
     previous = past.before_live()
     if previous is None:
         return None, "it is the first release there"
-    spare = reconcile.standby(found)
-    if spare is None or spare["run"] != reconcile.container_run(previous):
+    # Where nothing but the front has changed, it is the same container.
+    made = reconcile.container_run(previous)
+    same = made == reconcile.container_run(live)
+    spare = reconcile.live_container(found.ours, live) if same else reconcile.standby(found)
+    if spare is None or spare["run"] != made:
         raise Impossible("the container of the release before it is gone")
     kept = snapshot.read(str(home), previous["config"], snapshot.load_key(str(home)))
     # No timer stops it from here on.
@@ -146,7 +154,6 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
         start(engine, spare, previous, kept, params["deadline"])
     engine.update_restart_policy(spare["name"], kept.public["restart_policy"])
     maintenance = bool(found.routes and found.routes.maintenance)
-    fronts = list(found.fronts)
     fields = {
         **{name: previous.get(name) for name in CARRIED_OVER},
         "kind": "rollback",
@@ -162,13 +169,19 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
     before = files.config()
 
     def back() -> None:
-        """What the ledger says is live gets the traffic again."""
+        """What the ledger says is live gets the traffic again, and the front that it had."""
         if found.routes:
-            front.route(home, fronts, found.routes)
+            front.route(home, front.containers(engine, params["app"], params["environment"]), found.routes)
         files.write_config(before)
+        front_return.put_back(engine, params, home)
 
     told = f"{previous['version']} serves again on {spare['slot']}"
+    ports, patience = reconcile.slot_ports(found), params["drain_timeout"]
+    place = front_change.Place(
+        home, params["app"], params["environment"], spare["slot"], maintenance, ports, patience
+    )
     with way_back.unless_it_stays(back, "the traffic") as move:
+        fronts = front_return.bring_for(engine, found, place, previous)
         front.route(home, fronts, Routes(all_to(spare["slot"]), maintenance=maintenance))
         files.start_with(spare["slot"])
         with held.whole():
@@ -178,7 +191,7 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
     undone = None
     try:
         undone = reconcile.live_container(found.ours, live)
-        if undone and undone["running"]:
+        if undone and undone["running"] and not same:
             standby.leave(engine, home, fronts, undone, params["warm_standby"], params["drain_timeout"])
     except Exception as error:
         left = undone["name"] if undone else live["container"]

@@ -30,6 +30,11 @@ options:
   secrets:
     description: Its secrets, JSON of V(env) and V(files).
     type: json
+  front:
+    description: >-
+      What belongs to the front, with C(settings) and C(config), whose hash becomes the field C(front). Empty where no
+      proxy owns the public port.
+    type: dict
   run:
     description: The run that has to hold the environment's lock still. Empty for an entry that needs no lock.
     type: str
@@ -64,6 +69,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
+    front_snapshot,
     history,
     ledger,
     lock,
@@ -91,6 +97,7 @@ def main() -> None:
             "fields": {"type": "dict", "required": True},
             "configuration": {"type": "dict"},
             "secrets": {"type": "json", "no_log": True},
+            "front": {"type": "dict"},
             "run": {"type": "str", "default": ""},
         },
         required_together=[["configuration", "secrets"]],
@@ -109,6 +116,9 @@ def main() -> None:
             asked = wanted.configuration(module.params["configuration"], module.params["secrets"], path.parent.name)
             key = snapshot.load_or_create_key(str(path.parent))
             fields = {**fields, "config": snapshot.config_hash(asked.public, asked.secrets, key)}
+        if module.params["front"] is not None:
+            front = front_snapshot.asked(module.params["front"], "")
+            fields = {**fields, "front": front.hash if front else front_snapshot.NONE}
         if module.params["run"]:
             with Tenure(path.parent, module.params["run"]) as tenure, tenure.whole():
                 entry = recording.record(str(path), event, fields, module.warn)

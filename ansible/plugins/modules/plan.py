@@ -47,6 +47,14 @@ unchanged:
   description: Whether the release is live with this configuration, and its container runs and is what that says.
   returned: success
   type: bool
+front_changes:
+  description: Whether the release is live with this configuration, behind a front that is not the one asked for.
+  returned: success
+  type: bool
+refront:
+  description: Whether that is all that changes.
+  returned: success
+  type: bool
 repair:
   description: Whether the release is live with this configuration, and its container has to be replaced nevertheless.
   returned: success

@@ -18,8 +18,8 @@ options:
     description: The configuration.
     type: str
     required: true
-  certificate:
-    description: Certificate chain and private key in PEM. Empty for none.
+  front:
+    description: Name of the front, with which its certificate is kept. Not needed in check mode.
     type: str
     default: ""
   loaded:
@@ -55,7 +55,7 @@ EXAMPLES = r"""
 RETURN = r""" # """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock
+from ansible_collections.slipway.core.plugins.module_utils import environment, front, front_snapshot, lock, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
 
 
@@ -64,7 +64,7 @@ def main() -> None:
         argument_spec={
             **environment.OPTIONS,
             "config": {"type": "str", "required": True},
-            "certificate": {"type": "str", "default": "", "no_log": True},
+            "front": {"type": "str", "default": ""},
             "loaded": {"type": "bool", "default": True},
             "current": {"type": "bool", "default": True},
             "run": {"type": "str", "default": ""},
@@ -80,10 +80,14 @@ def main() -> None:
         changed = differs or not (params["loaded"] and params["current"])
         if not module.check_mode:
             with Tenure(home, params["run"]):
-                files.prepare(params["certificate"], params["config"])
+                kept = front_snapshot.read(home, params["front"])
+                files.prepare(kept.certificate, params["config"])
                 files.stage(params["config"] if changed else "")
     except lock.LockLost as lost:
         module.fail_json(msg=f"The proxy's files were not written, because {lost}.")
+        return
+    except (ValueError, snapshot.SnapshotDamaged) as error:
+        module.fail_json(msg=environment.explain(error))
         return
     except OSError as error:
         module.fail_json(msg=f"The proxy's files cannot be written to {files.folder}: {error.strerror or error}.")

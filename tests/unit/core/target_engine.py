@@ -93,7 +93,7 @@ class Engine:
             if body["Image"].startswith(IMAGE) and body["Image"] not in target.images:
                 raise EngineError(f"no image {body['Image']}", 404)
             mode = body["HostConfig"].get("NetworkMode")
-            if mode and mode not in target.networks:
+            if mode and mode not in ("host", *target.networks):
                 raise EngineError(f"network {mode} not found", 404)
             target.made += 1
             target.containers.append(
@@ -207,7 +207,7 @@ class Proxy:
         self._key = Path(path).parents[2].name, Path(path).stem
 
     def _state(self) -> dict[str, Any]:
-        if self._key not in self._target.proxies:
+        if self._key not in self._target.proxies or self._key in self._target.finishing():
             raise ProxyError("HAProxy does not answer")
         return self._target.proxies[self._key]
 

@@ -33,23 +33,24 @@ def resolve(target: Target, env: str, version: str) -> dict[str, Any]:
     return release
 
 
-def ask_gate(target: Target, release: dict[str, Any], approvals: dict[str, Any], config: str) -> int:
+def ask_gate(target: Target, release: dict[str, Any], approvals: dict[str, Any], bound: dict[str, str]) -> int:
     """The approval of a release, checked against the ledger without asking what asks it."""
     try:
-        number = gates.approval(release, approvals, config)
+        number = gates.approval(release, approvals, bound["config"])
     except gates.Refused as refusal:
         raise TaskFailed(msg=str(refusal)) from None
     entries = target.entries("production")
     (given,) = [entry for entry in entries if entry["seq"] == number]
     assert (given["event"], given["digest"]) == ("approved", release["digest"]), "approved is another release"
-    assert given["config"] == config, "approved is another configuration"
+    assert given["config"] == bound["config"], "approved is another configuration"
+    assert given["front"] == bound["front"], "approved is another front"
     assert ledger.parse_time(given["expires"]) > target.now, "the approval has expired"
     assert all(entry.get("approval") != number for entry in entries), "the approval has been used"
     return number
 
 
-def approve(target: Target, version: str, hours: float, configuration: dict[str, Any]) -> None:
-    """approve.yml: consent to what staging has verified, with a configuration, in production's ledger."""
+def approve(target: Target, version: str, hours: float, configuration: dict[str, Any], front: dict[str, Any]) -> None:
+    """approve.yml: consent to what staging has verified, with a configuration and a front, in production's ledger."""
     target.begin_run("")
     release = resolve(target, "production", version)
     fields = {
@@ -60,5 +61,5 @@ def approve(target: Target, version: str, hours: float, configuration: dict[str,
         "expires": ledger.format_time(target.now + timedelta(hours=hours)),
     }
     where = {"directory": str(target.home("production")), "event": "approved"}
-    bound = {"configuration": configuration, "secrets": json.dumps({"env": {}, "files": {}})}
+    bound = {"configuration": configuration, "secrets": json.dumps({"env": {}, "files": {}}), "front": front}
     call(target, ledger_entry, **where, fields=fields, **bound)

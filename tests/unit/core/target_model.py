@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
     front,
+    front_snapshot,
     labels,
     ledger,
     reconcile,
@@ -30,8 +31,13 @@ APP = "myapp"
 ENVIRONMENTS = ("staging", "production")
 PORTS = {"staging": 8081, "production": 8080}
 KEEP_FAILED = 1
-# What the name of a proxy begins with that does not come up.
+# What the image of a proxy begins with that does not come up.
 BROKEN = "broken"
+
+
+def _settled(config: str) -> list[str]:
+    """What does not move with the traffic, and names nothing."""
+    return [line for line in config.splitlines() if not line.strip().startswith(("server", "description"))]
 
 
 class Killed(BaseException):
@@ -54,6 +60,8 @@ class Target:
         self.made = self.runs = self.sessions = 0
         self.dead_runs: dict[str, str] = {}
         self.died_locked: dict[str, set[str]] = {env: set() for env in ENVIRONMENTS}
+        # By environment and entry, the lines of HAProxy that do not move with the traffic.
+        self.found_with: dict[tuple[str, int], list[str]] = {}
         self.arguments: dict[str, Any] = {}
         self._histories: dict[str, History] = {}
         # The warnings of modules, where a test expects any.
@@ -118,10 +126,15 @@ class Target:
         own = container["Config"]["Labels"]
         return f"{APP}-{own[labels.ENVIRONMENT]}", own[labels.PROXY]
 
+    def finishing(self) -> set[tuple[str, str]]:
+        """The proxies that have been told to finish: they have closed their admin socket as well."""
+        fronts = [it for it in self.containers if it["Config"]["Labels"].get(labels.SLOT) == labels.FRONT]
+        return {self._key(it) for it in fronts if not it["accepts"]}
+
     def _comes_up(self, container: dict[str, Any]) -> bool:
         """Whether HAProxy can start; where it cannot, Docker starts its container again and again."""
         config = front.Front(self.directory / self._key(container)[0]).config()
-        return bool(config) and not container["Config"]["Labels"][labels.PROXY].startswith(BROKEN)
+        return bool(config) and not container["Config"]["Image"].startswith(BROKEN)
 
     def begin(self, container: dict[str, Any]) -> None:
         """HAProxy reads its configuration, at a start or a reload."""
@@ -199,7 +212,7 @@ class Target:
         return [next((it for it in ours if it["slot"] == slot), None) for slot in sorted(slots)]
 
     def loaded(self, env: str) -> list[str]:
-        """With which settings the proxies run that get connections."""
+        """With which fronts the proxies run that get connections."""
         running = [it for it in self.fronts(env) if it["State"]["Running"] and it["accepts"]]
         return [self.proxies[self._key(it)]["settings"] for it in running]
 
@@ -250,11 +263,40 @@ class Target:
         assert (live is None) == (found.live is None), "the live container is gone"
         for it in filter(None, (live, canary)):
             assert self._survives(Engine(self)._find(it["id"])), f"{it['name']} does not come back after a restart"
+        self.front_is_what_the_ledger_says(env, live)
         serving = {it["name"] for it in self.reached(env) if it}
         # A canary that waits beside one on the public port has no proxy yet that could send it anything.
         behind = live is None or live["slot"] in labels.BEHIND_PROXY
         wanted = [live, canary] if behind else [live]
         assert serving == {it["name"] for it in wanted if it}, "others serve than the ledger says"
+
+    def front_is_what_the_ledger_says(self, env: str, live: dict[str, Any] | None) -> None:
+        """What is live is served by the front that it was deployed with, now and after a restart; nothing by none."""
+        entry = self.history(env).live() or self.history(env).paused()
+        serving = [it for it in self.fronts(env) if it["State"]["Running"] and it["accepts"]]
+        if entry is None:
+            assert serving == [], "a front serves although nothing is deployed"
+        elif live is None or live["slot"] in labels.BEHIND_PROXY:
+            home = self.home(env)
+            name = front_snapshot.with_entry(home, entry)
+            told = self.found_with.setdefault((env, entry["seq"]), _settled(front.Front(home).config()))
+            assert _settled(front.Front(home).config()) == told, "another front would serve after a restart"
+            assert self.loaded(env) == [front.Front(home).settings()], "another front serves than is written"
+            if name:
+                kept = front_snapshot.read(home, name)
+                assert self.loaded(env) == [name], "another front serves than the ledger says"
+                assert [it["Config"]["Image"] for it in serving] == [kept.settings["proxy_image"]], "of another image"
+                assert front.Front(home).certificate() == kept.certificate, "its certificate is another one"
+
+    def forget_fronts(self, env: str) -> None:
+        """Let the ledger be that of a version which knew of no fronts."""
+        path, entries = self.home(env) / environment.LEDGER, self.entries(env)
+        for file in (self.home(env) / "fronts").glob("*"):
+            file.unlink()
+        path.unlink()
+        for entry in entries:
+            gone = (*ledger.RESERVED, "front", "certificate")
+            ledger.append(str(path), entry["event"], {key: it for key, it in entry.items() if key not in gone})
 
     def retained(self, env: str, keep: int) -> None:
         """What rollbacks may need is there: of ``keep`` releases, the live one included, and of a canary that waits."""
@@ -268,6 +310,9 @@ class Target:
             wanted.append(deployed[-2])
         configurations = snapshot.kept(str(self.home(env)))
         for entry in filter(None, wanted):
+            if entry.get("front"):
+                kept = front_snapshot.find(self.home(env), front_snapshot.of_entry(entry))
+                assert kept, f"the front of entry {entry['seq']} is gone"
             assert entry["config"] in configurations, f"the configuration of entry {entry['seq']} is gone"
             assert f"{IMAGE}@{entry['digest']}" in self.images, f"the image of entry {entry['seq']} is gone"
 

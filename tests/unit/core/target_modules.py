@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.core.plugins.module_utils import (
     front,
+    front_change,
     labels,
     ledger,
     lock,
@@ -34,7 +35,6 @@ from ansible_collections.slipway.core.plugins.modules import (
     ledger_entry,
     proxy_apply,
     proxy_files,
-    proxy_leave,
     release_fetch,
 )
 from target_engine import Engine, Proxy
@@ -54,7 +54,6 @@ MODULES = (
     ledger_entry,
     proxy_apply,
     proxy_files,
-    proxy_leave,
     release_fetch,
 )
 
@@ -124,10 +123,12 @@ def beneath(target: Target, patch: pytest.MonkeyPatch) -> None:
     for module in MODULES:
         for name, stand_in in stand_ins.items():
             patch.setattr(module, name, stand_in, raising=False)
-    for module in (front, proxy_apply):
+    for module in (front, front_change):
         patch.setattr(module, "Proxy", lambda path: Proxy(target, path))
     patch.setattr(ledger, "datetime", Clock)
     patch.setattr(front, "START_SECONDS", 0)
+    # What a proxy has begun ends at once, or never.
+    patch.setattr(front_change, "wait_until", lambda condition, *_: condition())
     patch.setattr(standby_mark, "SYSTEMD", target.directory / "no systemd")
     patch.setattr(survey, "ports", lambda *_: [])
     patch.setattr(cut_over, "fetch", lambda *_: {"content": ""})
@@ -143,10 +144,10 @@ def beneath(target: Target, patch: pytest.MonkeyPatch) -> None:
 
 def _count_files(target: Target, patch: pytest.MonkeyPatch) -> None:
     """Make each change of a file a step. The lock is none, but nobody who is dead changes it."""
-    write, release_lock, use_staged, remove = (
+    write, release_lock, forget, remove = (
         ledger.write_durably,
         lock.release,
-        front.Front.use_staged,
+        front.Front.forget_certificates,
         snapshot._remove,
     )
 
@@ -166,7 +167,7 @@ def _count_files(target: Target, patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(ledger, "write_durably", write_durably)
     patch.setattr(lock, "release", stepped("release the lock", release_lock))
-    patch.setattr(front.Front, "use_staged", stepped("use the staged configuration", use_staged))
+    patch.setattr(front.Front, "forget_certificates", stepped("forget certificates", forget))
     patch.setattr(snapshot, "_remove", stepped("remove a configuration", remove))
 
 

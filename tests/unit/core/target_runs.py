@@ -25,10 +25,9 @@ from ansible_collections.slipway.core.plugins.modules import (
     ledger_entry,
     proxy_apply,
     proxy_files,
-    proxy_leave,
     release_fetch,
 )
-from target_engine import IMAGE, Engine
+from target_engine import IMAGE
 from target_gates import ask_gate, resolve
 from target_model import APP, KEEP_FAILED, PORTS, Target
 from target_modules import TaskFailed, call
@@ -45,6 +44,7 @@ class Run:
 
     :param trouble: what goes wrong on the way, one of TROUBLES.
     :param setting: what the proxy's configuration says besides; another one makes it reload.
+    :param certificate: with which it speaks TLS.
     :param front: what the proxy is made of; another one makes another container.
     :param tampered: whether somebody has changed what an earlier run left.
     :param other_host: whether another host fails after this one was verified.
@@ -61,6 +61,7 @@ class Run:
     pause: bool = False
     setting: str = "1"
     front: str = "one"
+    certificate: str = ""
     warm_standby: int = 600
     tampered: bool = False
     other_host: bool = False
@@ -124,6 +125,8 @@ class Run:
             configuration=self._configuration(),
             secrets=json.dumps({"env": {}, "files": {}}),
             proxied=self.proxied,
+            front=self._front() if self.proxied else {},
+            certificate=self.certificate,
             bind="127.0.0.1",
             ports=[port],
             slot_ports={"blue": port + 10000, "green": port + 20000},
@@ -184,16 +187,20 @@ class Run:
         same = live and (live["digest"], live["config"]) == (self.release["digest"], self.open["config"])
         replaced = any(it["repair"] == drift.REPLACE for it in self.open["drift"])
         self.unchanged = bool(serving and same and not replaced)
+        behind = bool(live) and live["slot"] in labels.BEHIND_PROXY
+        another = behind and self.open["front"] not in (None, live.get("front"))
+        self.refront = self.unchanged and behind and (another or self.open["certificate"] != live.get("certificate"))
         self.warm = Plan._is_warm(self.release, self.open)
         if self.kind == "promote":
             self.approval = self.open["paused"]["approval"]
-        elif self.kind == "deploy" and self.env == "production" and not self.unchanged:
-            self.approval = ask_gate(self.target, self.release, self.open["approvals"], self.open["config"])
+        elif self.kind == "deploy" and self.env == "production" and (another or not self.unchanged):
+            bound = {name: self.open[name] for name in ("config", "front")}
+            self.approval = ask_gate(self.target, self.release, self.open["approvals"], bound)
 
     def ship(self) -> None:
         self.decide()
         fronts = self.open["proxy"]["fronts"]
-        if not self.unchanged:
+        if self.refront or not self.unchanged:
             self.phase = "preflight"
             if self.trouble == "preflight" or (not self.proxied and any(it["running"] for it in fronts)):
                 raise TaskFailed(msg="the target lacks something")
@@ -202,8 +209,12 @@ class Run:
         self.held = bool(self.open["serving"] and self.open["serving"]["slot"] == labels.PUBLIC)
         self.serving = self.open["serving"]["name"] if self.open["serving"] else ""
         self.free = self.open["slots"]["free"]
-        if self.proxied:
-            self.bring_proxy(self._proxy_config(self.free if self.held else live))
+        self.fronts = self.proxied and self.open["proxy"]["differs"] and (self.refront or not self.unchanged)
+        if self.fronts:
+            self.prepare_front()
+        if self.refront:
+            self.free, self.name, self.made = live, self.serving, self.open["serving"]["run"]
+            self.switch()
         if self.unchanged:
             return
         if not self.proxied:
@@ -211,6 +222,7 @@ class Run:
             return
         self.name = f"{APP}-{self.env}-{self.free}"
         self.replaced = True
+        self.made = self.open["slots"]["standby"]["run"] if self.warm else self.id
         if not self.warm:
             self.fill_slot()
         steps = self.strategy == "canary" and self.kind == "deploy" and not self.pause and not self.warm and live
@@ -221,45 +233,31 @@ class Run:
         else:
             self.switch()
 
-    def _proxy_config(self, slot: str) -> str:
-        """The lines of the role's template that the modules read."""
-        port = PORTS[self.env]
-        ports = {"blue": port + 10000, "green": port + 20000, **self.open["slots"]["ports"]}
-        lines = [f"    description {self.setting}", f"    bind 127.0.0.1:{port}"]
-        lines += [f"    server {it} 127.0.0.1:{at} weight {100 if it == slot else 0}" for it, at in ports.items()]
-        return "\n".join([*lines, "    server switch 127.0.0.1:1 disabled", ""])
+    def _front(self) -> dict[str, Any]:
+        """The lines of the role's template that the modules read, and the settings that they do."""
+        port, tls = PORTS[self.env], " ssl crt /etc/slipway/tls.pem" if self.certificate else ""
+        lines = ["    description ", f"    # {self.setting}", f"    bind 127.0.0.1:{port}{tls}"]
+        lines += [f"    server {it} 127.0.0.1:{port + far} weight 0" for it, far in (("blue", 10000), ("green", 20000))]
+        named = {"proxy_image": self.front, "deploy_port": port, "deploy_bind": "127.0.0.1", "proxy_redirect_port": 0}
+        config = "\n".join([*lines, "    server switch 127.0.0.1:1 disabled", ""])
+        named |= {"proxy_memory": "1g", "proxy_pids_limit": 512, "proxy_maxconn": 4000}
+        named |= {"proxy_tls_certificate": "given" if self.certificate else ""}
+        return {"settings": {**named, "proxy_client_timeout": self.setting}, "config": config}
 
-    def bring_proxy(self, config: str) -> None:
-        """The phase Front."""
+    def prepare_front(self) -> None:
+        """All that the front needs; nothing that serves is touched."""
         proxy = self.open["proxy"]
-        names = [it["proxy"] for it in proxy["fronts"]]
-        differs = proxy["config"] != config or not proxy["loaded"]
-        if differs or names != [self.front] or not proxy["fronts"][0]["running"]:
-            self.apply_proxy(config)
+        current = [it["name"] for it in proxy["fronts"]][:1] == [proxy["name"]]
+        self._here(
+            proxy_files, front=proxy["front"], config=proxy["wanted"], loaded=proxy["loaded"], current=current
+        )
+
+    def bring_front(self) -> None:
+        """Right with the cut-over."""
+        slot = self.free if self.held else self.open["slots"]["live"]
+        self._here(proxy_apply, front=self.open["proxy"]["front"], slot=slot, start=not self.held, timeout=0)
         if not self.held:
-            loaded = self.target.loaded(self.env)
-            assert loaded == [self.setting], f"HAProxy runs with the settings {loaded}, and not with {self.setting}"
-
-    def apply_proxy(self, config: str) -> None:
-        """The role ``proxy``."""
-        fronts = [it["proxy"] for it in self.open["proxy"]["fronts"]]
-        current = fronts[:1] == [self.front]
-        self._here(proxy_files, config=config, loaded=self.open["proxy"]["loaded"], current=current)
-        if self.front in fronts[1:]:
-            self._here(proxy_leave, container=self._front_name, timeout=0)
-        if self.front not in fronts[:1]:
-            takes_over = [it["Config"]["Labels"][labels.PROXY] for it in self.target.fronts(self.env) if it["accepts"]]
-            assert fronts[0] in takes_over if takes_over else True, "it takes the sockets over from one without any"
-            own = {"app": APP, "environment": self.env, "slot": labels.FRONT, "proxy": self.front}
-            made = {labels.PREFIX + name: value for name, value in own.items()}
-            policy = {"PortBindings": {}, "RestartPolicy": {"Name": "unless-stopped"}}
-            body = {"Image": "haproxy", "Labels": made, "HostConfig": policy}
-            Engine(self.target).create(self._front_name, body)
-        self._here(proxy_apply, identity=self.front, start=not self.held)
-
-    @property
-    def _front_name(self) -> str:
-        return f"{APP}-{self.env}-proxy-{self.front}"
+            assert self.target.loaded(self.env) == [self.open["proxy"]["front"]], "HAProxy runs with another front"
 
     def fill_slot(self) -> None:
         self.fetch()
@@ -302,13 +300,15 @@ class Run:
 
     def wait(self) -> None:
         """The canary waits for a person."""
-        made = self.open["slots"]["standby"]["run"] if self.warm else self.id
-        fields = self._fields(container_run=made)
+        if self.fronts and self.open["live"] is None:
+            self.bring_front()
+        fields = self._fields(container_run=self.made)
         self._here(canary_pause, slot=self.free, container=self.name, weight=5, fields=fields)
 
     def _fields(self, **more: Any) -> dict[str, Any]:
         told = {name: self.release[name] for name in ("version", "digest")}
-        told |= {"config": self.open["config"], "run": self.id, "approval": self.approval}
+        told |= {name: self.open[name] for name in ("config", "front", "certificate")}
+        told |= {"run": self.id, "approval": self.approval}
         return {"environment": self.env, **told, **more}
 
     def _switch_containers(self, stop: str, start: str, goes_back: bool = False) -> None:
@@ -323,19 +323,24 @@ class Run:
 
     def switch(self) -> None:
         """Cut over, verify, commit, or take the traffic back."""
+        handed = moved = False
         try:
+            if self.fronts:
+                self.bring_front()
             if self.held:
-                self._switch_containers(self.serving, self._front_name)
-            self.attempted = self.name
+                handed = True
+                self._switch_containers(self.serving, self.open["proxy"]["name"])
+            self.attempted, self.replaced, moved = self.name, True, True
             self._move(self.free)
             self._ask_public()
-            made = self.open["slots"]["standby"]["run"] if self.warm else self.id
-            self.commit(self.name, made, self.free)
+            self.commit(self.name, self.made, self.free)
         except TaskFailed as cause:
-            if self.held:
-                self._switch_containers(self._front_name, self.serving, goes_back=True)
-            elif not cause.result.get("returned"):
+            if self.held and handed:
+                self._switch_containers(self.open["proxy"]["name"], self.serving, goes_back=True)
+            elif not self.held and moved and not cause.result.get("returned"):
                 self._move(self.open["slots"]["live"], verify=False)
+            if self.fronts:
+                self._here(proxy_apply, timeout=0)
             raise
 
     def recreate(self) -> None:

@@ -3,11 +3,13 @@
 from ansible_collections.slipway.core.plugins.module_utils.tables import approval_request
 
 RELEASE = {"version": "1.0.2", "digest": "sha256:" + "a" * 64, "image": "r/app", "commit": "c" * 40}
+FRONT = {"before": {"deploy_port": 8080}, "after": {"deploy_port": 8090}}
 STAGING = {"verified": None, "live": {"time": "2026-01-31T12:00:00.000Z", "duration": 9.1, "actor": "bob"}}
 
 
 def request(**hosts):
-    return approval_request(RELEASE, STAGING, None, [], {host: {"config_diff": diff} for host, diff in hosts.items()})
+    seen = {host: {"config_diff": diff, "front_diff": FRONT} for host, diff in hosts.items()}
+    return approval_request(RELEASE, STAGING, None, [], seen)
 
 
 def test_each_host_shows_which_settings_differ_and_of_a_secret_only_that_it_does():
@@ -16,12 +18,16 @@ def test_each_host_shows_which_settings_differ_and_of_a_secret_only_that_it_does
         "after": {"public": {"volumes": ["/:/host"], "env": {}}, "secrets_env": {"TOKEN": "(changed)"}},
     }
     lines = request(one=changed, two={"before": {}, "after": {}}).splitlines()
-    assert lines[-5:] == [
+    assert lines[-9:] == [
         "  settings  3 that differ from what runs on one",
         "    public.env.A: 1 → -",
         '    public.volumes: [] → ["/:/host"]',
         "    secrets_env.TOKEN: (set) → (changed)",
+        "  front     1 of its settings that differ from those on one",
+        "    deploy_port: 8080 → 8090",
         "  settings  none that differ from what runs on two",
+        "  front     1 of its settings that differ from those on two",
+        "    deploy_port: 8080 → 8090",
     ]
 
 

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.slipway.core.plugins.module_utils import docker_cli, failure, front
+from ansible_collections.slipway.core.plugins.module_utils import (
+    docker_cli,
+    failure,
+    front,
+    front_change,
+    front_snapshot,
+)
 from ansible_collections.slipway.core.plugins.module_utils.engine import EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError
 from ansible_collections.slipway.core.plugins.module_utils.way_back import NotBack
-from ansible_collections.slipway.core.plugins.modules import candidate, proxy_apply
+from ansible_collections.slipway.core.plugins.modules import candidate
 
 ROLES = Path(__file__).resolve().parents[3] / "ansible/roles"
 
@@ -74,31 +80,34 @@ def test_a_candidate_without_a_port_is_told_of_though_it_cannot_be_looked_at(eng
     assert told["msg"] == "app is not healthy: it publishes no port"
 
 
-@pytest.fixture
-def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A proxy with a configuration that is staged, and nowhere to put the one before it back."""
-    mine = {"name": "proxy", "proxy": "one", "running": False, "restart_policy": "no"}
-    monkeypatch.setattr(front, "containers", lambda *_: [mine])
-    monkeypatch.setattr(front.Front, "use_staged", lambda self: True)
-    monkeypatch.setattr(front.Front, "write_config", raising(OSError(28, "No space left on device")))
-    return mine
-
-
 @pytest.mark.parametrize("running", [True, False])
 @pytest.mark.parametrize("cause", [ProxyError("it refuses its configuration"), OSError(5, "refuses its configuration")])
-def test_why_a_proxy_did_not_come_up_is_told_though_the_one_before_it_cannot_be_put_back(
-    proxy: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: bool, cause: Exception
+def test_why_a_front_did_not_come_up_is_told_though_the_one_before_it_cannot_be_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: bool, cause: Exception
 ) -> None:
-    removed = []
+    removed: list[str] = []
     engine: Any = Engine()
     engine.remove = removed.append
-    proxy["running"] = running
-    monkeypatch.setattr(proxy_apply, "reload_config", raising(cause))
+    limits = {"proxy_memory": "1g", "proxy_pids_limit": 1, "proxy_maxconn": 1}
+    wanted = front_snapshot.Front({"proxy_image": "haproxy", **limits}, "global\n    description \n")
+    own = front_change.identity(wanted, tmp_path)
+    mine = {"name": "proxy", "proxy": own, "image": "haproxy", "running": running, "restart_policy": "unless-stopped"}
+    monkeypatch.setattr(front, "containers", lambda *_: [mine])
+    monkeypatch.setattr(front_change, "reload_config", raising(cause))
     monkeypatch.setattr(front, "start", raising(cause))
-    params = {"app": "myapp", "environment": "staging", "identity": "one", "start": True}
+    answers = iter([True])
+
+    def write(self: front.Front, text: str) -> bool:
+        """The first time it works, and not when what was there is to be put back."""
+        if next(answers, False):
+            return True
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(front.Front, "write_config", write)
+    place = front_change.Place(tmp_path, "myapp", "staging")
     with pytest.raises(NotBack, match=r"refuses its configuration; besides, .* No space left"):
-        proxy_apply.apply(engine, params, tmp_path)
-    assert removed == ([] if running else ["proxy"])
+        front_change.bring(engine, wanted, place)
+    assert removed == ([] if running else [front_change.name(wanted, tmp_path)])
 
 
 def test_a_build_that_ends_just_as_it_is_given_up_was_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

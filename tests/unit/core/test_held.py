@@ -17,7 +17,7 @@ def ship(target: Target, version: str, env: str = "staging") -> str:
         target.registry.push(version)
     run = Run(target, env)
     if env == "production":
-        approve(target, version, 1.0, run._configuration())
+        approve(target, version, 1.0, run._configuration(), run._front())
     assert finish(run) == "done", run.message
     return str(run.release["digest"])
 

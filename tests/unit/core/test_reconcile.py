@@ -148,7 +148,8 @@ def test_a_proxy_that_never_came_up_is_removed_and_the_one_before_it_serves_on()
 def test_of_two_proxies_that_serve_the_earlier_one_leaves():
     earlier = container("old proxy", "", "proxy")
     assert told(found(BLUE, fronts=[PROXY, earlier], routes=Routes(all_to("blue")))) == [
-        "no new connections for old proxy"
+        "traffic goes to blue 100 %",
+        "no new connections for old proxy",
     ]
     leaves = {**earlier, "restart_policy": "no"}
     assert told(found(BLUE, fronts=[PROXY, leaves], routes=Routes(all_to("blue")))) == []

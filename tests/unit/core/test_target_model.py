@@ -76,11 +76,15 @@ def change(slot: str) -> Callable[[Target], None]:
     return changed
 
 
+def forget_fronts(target: Target) -> None:
+    target.forget_fronts("staging")
+
+
 def made_only(target: Target) -> None:
     """A run was killed when it had made another proxy, before it started it."""
-    run = Run(target, "staging", strategy="canary", kind="promote", front="two")
+    run = Run(target, "staging", strategy="canary", kind="promote")
     made = 0
-    while not any(it.startswith("proxy_files: create") for it in target.trace):
+    while not any(it.startswith("proxy_apply: create") for it in target.trace):
         assert finish(run, made) == "killed"
         made += 1
 
@@ -106,6 +110,28 @@ SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     "another proxy that does not come up": ((*FIRST, push("1.0.2")), {"front": BROKEN}),
     "the move from recreate to a proxy that does not come up": ((*OLD, push("1.0.2")), {"front": BROKEN}),
     "back to the proxy before": ((*FIRST, push("1.0.2"), staging(front="two"), push("1.0.3")), {}),
+    "a release and another proxy that fail": (
+        (*FIRST, push("1.0.2")),
+        {"front": "two", "setting": "2", "trouble": "public"},
+    ),
+    "a renewed certificate alone": ((*FIRST[:1], staging(certificate="old")), {"certificate": "new"}),
+    "a release and a certificate that fail": (
+        (*FIRST[:1], staging(certificate="old"), push("1.0.2")),
+        {"certificate": "new", "setting": "2", "trouble": "public"},
+    ),
+    "a release and a front that fail after an earlier version": (
+        (*FIRST[:1], staging(certificate="old"), forget_fronts, push("1.0.2")),
+        {"setting": "2", "front": "two", "trouble": "public"},
+    ),
+    "a release and a front after an earlier version": (
+        (*FIRST, forget_fronts, push("1.0.2")),
+        {"setting": "2", "front": "two", "other_host": True},
+    ),
+    "a rollback to what an earlier version deployed": ((*SECOND, forget_fronts), {"kind": "rollback"}),
+    "a rollback to another front": (
+        (*FIRST[:1], staging(certificate="old"), push("1.0.2"), staging(setting="2", front="two")),
+        {"kind": "rollback", "setting": "3", "certificate": "new"},
+    ),
     "another proxy": ((*FIRST, push("1.0.2")), {"front": "two"}),
     "canary": ((*SECOND, push("1.0.3")), {"strategy": "canary"}),
     "canary that is bad": ((*SECOND, push("1.0.3")), {"strategy": "canary", "trouble": "canary"}),
@@ -119,7 +145,7 @@ SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     ),
     "end of a canary": (WAITING, {"strategy": "canary", "kind": "abort"}),
     "end of a canary after a new proxy was made and not started": (
-        (*WAITING, made_only),
+        (*FIRST, push("1.0.2"), staging(strategy="canary", pause=True, front="two"), made_only),
         {"strategy": "canary", "kind": "abort"},
     ),
     "canary that waits in the standby's container": (
@@ -266,10 +292,10 @@ class Runs(RuleBasedStateMachine):
         strategy=st.sampled_from(("blue_green", "recreate")),
         config=st.sampled_from("aabc"),
     )
-    def consent(self, hours: float, strategy: str, config: str) -> None:
-        asked = Run(self.target, "production", strategy=strategy, config=config)
+    def consent(self, hours: float, strategy: str, config: str, **front: Any) -> None:
+        asked = Run(self.target, "production", strategy=strategy, config=config, **front)
         with contextlib.suppress(TaskFailed):
-            approve(self.target, "", hours, asked._configuration())
+            approve(self.target, "", hours, asked._configuration(), asked._front() if asked.proxied else {})
 
     @rule(seconds=st.sampled_from([-86400, -600, 100, 700, 86400]))
     def clock(self, seconds: int) -> None:
@@ -310,6 +336,7 @@ class Runs(RuleBasedStateMachine):
         pause=st.booleans(),
         proxy=st.sampled_from(("same", "same", "next", "back", "broken")),
         setting=st.sampled_from("112"),
+        certificate=st.sampled_from(("", "old", "new")),
         warm_standby=st.sampled_from((0, 600)),
         other_host=st.sampled_from((False, False, True)),
         left=st.none() | st.integers(0, 35),
@@ -321,15 +348,18 @@ class Runs(RuleBasedStateMachine):
         version = data.draw(st.sampled_from(["", "", *sorted(registry.pointing)]))
         if kind == "deploy" and not version and env == "staging" and data.draw(st.booleans()):
             self.build()
-        if kind == "deploy" and env == "production":
-            self.consent(1.0, strategy, str(options["config"]))
         self.fronts = max(self.fronts + {"next": 1, "back": -1}.get(proxy, 0), 0)
+        strategy = "blue_green" if env in self.proxied and strategy == "recreate" else strategy
+        front = BROKEN if proxy == "broken" else f"proxy-{self.fronts}"
+        if kind == "deploy" and env == "production":
+            shown = {name: options[name] for name in ("setting", "certificate")}
+            self.consent(1.0, strategy, str(options["config"]), front=front, **shown)
         self.go(
             env,
             kind=kind,
             version=version,
-            strategy="blue_green" if env in self.proxied and strategy == "recreate" else strategy,
-            front=BROKEN if proxy == "broken" else f"proxy-{self.fronts}",
+            strategy=strategy,
+            front=front,
             meanwhile=(lambda: registry.push(version)) if version else str,
             **options,
         )
