@@ -21,12 +21,13 @@ class ActionModule(ActionBase):
                 "release": {"type": "dict", "required": True},
                 "approvals": {"type": "dict", "required": True},
                 "config": {"type": "str", "required": True},
+                "front": {"type": "str", "required": True},
             }
         )
         if args["environment"] != "production":
             return {"changed": False, "approval": None, "story": "no gate before " + args["environment"]}
         try:
-            approval = gates.approval(args["release"], args["approvals"], args["config"])
+            approval = gates.approval(args["release"], args["approvals"], args["config"], args["front"])
         except gates.Refused as refusal:
             return {"failed": True, "changed": False, "msg": str(refusal)}
         explanation = args["approvals"][args["release"]["digest"]]["explanation"]

@@ -56,16 +56,18 @@ def unapproved(reports: dict[str, dict[str, Any]], digest: str) -> list[str]:
     return [host for host, seen in reports.items() if not (seen["approvals"].get(digest) or {}).get("valid")]
 
 
-def approval(release: dict[str, Any], approvals: dict[str, Any], config: str) -> int:
+def approval(release: dict[str, Any], approvals: dict[str, Any], config: str, front: str) -> int:
     """The ledger entry of the approval that lets this release into production.
 
     :param approvals: what M(slipway.core.environment_open) reports, by digest.
     :param config: hash of the configuration that it is deployed with.
-    :raises Refused: there is no approval for this digest and configuration, it expired, or it was used up.
+    :param front: hash of the front that it is deployed with; empty where no proxy owns the public port.
+    :raises Refused: there is no approval for this digest, configuration and front, it expired, or it was used up.
     """
     approve = f"ansible-playbook approve.yml -e version={release['version']}"
     known = approvals.get(release["digest"])
-    if known and known["valid"] and known.get("config") == config:
+    given = (known.get("config"), known.get("front") or "") if known and known["valid"] else None
+    if known and given == (config, front):
         return int(known["seq"])
     if known:
         raise Refused(f"{release['version']} needs a new approval, because {known['explanation']}: run {approve}.")

@@ -29,10 +29,11 @@ to 1; after 1, 2, 3, a rollback to 2 and a deployment of 4, it goes to 2.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ansible_collections.slipway.core.plugins.module_utils.ledger import parse_time
@@ -69,10 +70,14 @@ class ApprovalStatus(Enum):
 
 
 class Bound(NamedTuple):
-    """What an approval is bound to beside the digest; ``front`` is None where nobody tells."""
+    """What an approval is bound to beside the digest; ``front`` is None where nobody tells.
+
+    ``settings`` has a fingerprint of each setting of both, by which is told what differs.
+    """
 
     config: str
     front: str | None = None
+    settings: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -325,7 +330,16 @@ def _difference(approval: Entry, bound: Bound) -> str:
     found = [] if given == asked else [f"the configuration {given}, and that is {asked} now"]
     if bound.front is not None and (approval.get("front") or "") != bound.front:
         found.append(f"the front {approval.get('front') or 'none'}, and that is {bound.front or 'none'} now")
-    return f"was given for {' and for '.join(found)}" if found else ""
+    names = _differing(approval.get("settings") or {}, bound.settings) if found else []
+    which = f" (other settings: {', '.join(names)})" if names else ""
+    return f"was given for {' and for '.join(found)}{which}" if found else ""
+
+
+def _differing(approved: Mapping[str, str], asked: Mapping[str, str]) -> list[str]:
+    """The settings whose fingerprints differ; none where one side has none, as approvals of earlier versions."""
+    if not approved or not asked:
+        return []
+    return sorted(name for name in {*approved, *asked} if approved.get(name) != asked.get(name))
 
 
 def _name(approval: Entry) -> str:

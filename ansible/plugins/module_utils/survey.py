@@ -9,6 +9,7 @@ from typing import Any
 from ansible_collections.slipway.core.plugins.module_utils import (
     drift,
     environment,
+    fingerprints,
     front,
     front_change,
     front_choice,
@@ -252,6 +253,12 @@ def left_behind(found: reconcile.Found) -> dict[str, Any]:
     }
 
 
+def _bound(home: Path, config: str, asked: snapshot.Configuration, chosen: front_choice.Choice) -> Bound:
+    """What an approval has to be bound to."""
+    key = snapshot.load_key(str(home)) or b""
+    return Bound(config, chosen.hash, fingerprints.of(asked, chosen.front, key) if key else {})
+
+
 def report(
     params: dict[str, Any], home: Path, engine: Engine, now: datetime, check_mode: bool, interrupted: lock.Lock | None
 ) -> dict[str, Any]:
@@ -301,7 +308,7 @@ def report(
         "live_front_settings": dict(live_front.settings) if live_front else None,
         "target": target,
         "approvals": environment.approvals(
-            entries, history, params["environment"], now, Bound(config, chosen.hash)
+            entries, history, params["environment"], now, _bound(home, config, asked, chosen)
         ),
         "image": image,
         "digests": environment.digests(engine, image),

@@ -158,6 +158,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     drift,
     environment,
+    fingerprints,
     front_snapshot,
     labels,
     ledger,
@@ -179,13 +180,16 @@ def damage(error: Exception) -> list[drift.Drift]:
     return [drift.Drift("ledger", current, desired, str(error), drift.RESTORE)]
 
 
-def hash_of(asked: snapshot.Configuration, home: Path) -> str:
-    """The hash that a configuration has here; empty where nothing has one yet, or its key is damaged."""
+def bound_to(asked: snapshot.Configuration, front: front_snapshot.Front | None, home: Path) -> Bound:
+    """What an approval has to be bound to here; with no configuration where nothing has a hash yet."""
     try:
         key = snapshot.load_key(str(home))
     except snapshot.SnapshotDamaged:
-        return ""
-    return snapshot.config_hash(asked.public, asked.secrets, key) if key else ""
+        key = None
+    told = front.hash if front else front_snapshot.NONE
+    if not key:
+        return Bound("", told)
+    return Bound(snapshot.config_hash(asked.public, asked.secrets, key), told, fingerprints.of(asked, front, key))
 
 
 def main() -> None:
@@ -218,13 +222,12 @@ def main() -> None:
         asked = None
         if params["secrets"]:
             asked = wanted.configuration(params["configuration"], params["secrets"], home.name)
-        config = hash_of(asked, home) if asked else ""
         drifted = environment.disagreements(engine, home, found, engine.info())
         unknown = environment.unknown(list(found.ours), history, environment.lock_left(home))
         drifted += [environment.lost(unknown, Path(path))] if unknown else []
         holder = environment.lock_holder(home, now)
-        asked_front = front_snapshot.asked(params["front"], params["certificate"])
-        front = asked_front.hash if asked_front else front_snapshot.NONE
+        front = front_snapshot.asked(params["front"], params["certificate"])
+        bound = bound_to(asked, front, home) if asked else None
         live_front = front_snapshot.kept(home, front_snapshot.of_entry(live))
     except (EngineError, ProxyError, OSError, ValueError, ledger.LedgerDamaged, snapshot.SnapshotDamaged) as error:
         module.fail_json(msg=environment.explain(error), drift=[it.data() for it in damage(error)])
@@ -234,13 +237,13 @@ def main() -> None:
         environment=params["environment"],
         live=live,
         live_spec=running.public if running else None,
-        config=config,
+        config=bound.config if bound else "",
         config_diff=snapshot.diff_keys(running, asked) if asked else {"before": {}, "after": {}},
-        front=front,
+        front=front.hash if front else front_snapshot.NONE,
         live_front_settings=dict(live_front.settings) if live_front else None,
-        front_diff=front_snapshot.diff(live_front, asked_front),
+        front_diff=front_snapshot.diff(live_front, front),
         approvals=environment.approvals(
-            entries, history, params["environment"], now, Bound(config, front) if asked else None
+            entries, history, params["environment"], now, bound
         ),
         verified=verified,
         serving=serving,

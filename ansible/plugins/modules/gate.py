@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: gate
 short_description: Refuse a release that may not go to an environment
 description:
-  - Production accepts a digest only with a valid approval for exactly that digest and configuration. That is an
+  - Production accepts a digest only with a valid approval for exactly that digest, configuration and front. That is an
     invariant and no setting. Staging accepts every release. Runs on the controller.
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
@@ -28,6 +28,10 @@ options:
     description: Hash of the configuration that it is deployed with, as M(slipway.core.environment_open) reports it.
     type: str
     required: true
+  front:
+    description: The same of the front. Empty where no proxy owns the public port.
+    type: str
+    required: true
 attributes:
   check_mode:
     support: full
@@ -44,6 +48,7 @@ EXAMPLES = r"""
     release: "{{ promoted.release }}"
     approvals: "{{ opened.approvals }}"
     config: "{{ opened.config }}"
+    front: "{{ opened.front }}"
 """
 
 RETURN = r"""

@@ -69,6 +69,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
+    fingerprints,
     front_snapshot,
     history,
     ledger,
@@ -97,7 +98,7 @@ def main() -> None:
             "fields": {"type": "dict", "required": True},
             "configuration": {"type": "dict"},
             "secrets": {"type": "json", "no_log": True},
-            "front": {"type": "dict"},
+            "front": {"type": "dict", "default": {}},
             "run": {"type": "str", "default": ""},
         },
         required_together=[["configuration", "secrets"]],
@@ -115,10 +116,13 @@ def main() -> None:
         if module.params["secrets"]:
             asked = wanted.configuration(module.params["configuration"], module.params["secrets"], path.parent.name)
             key = snapshot.load_or_create_key(str(path.parent))
-            fields = {**fields, "config": snapshot.config_hash(asked.public, asked.secrets, key)}
-        if module.params["front"] is not None:
             front = front_snapshot.asked(module.params["front"], "")
-            fields = {**fields, "front": front.hash if front else front_snapshot.NONE}
+            fields = {
+                **fields,
+                "config": snapshot.config_hash(asked.public, asked.secrets, key),
+                "front": front.hash if front else front_snapshot.NONE,
+                "settings": fingerprints.of(asked, front, key),
+            }
         if module.params["run"]:
             with Tenure(path.parent, module.params["run"]) as tenure, tenure.whole():
                 entry = recording.record(str(path), event, fields, module.warn)

@@ -36,7 +36,7 @@ def resolve(target: Target, env: str, version: str) -> dict[str, Any]:
 def ask_gate(target: Target, release: dict[str, Any], approvals: dict[str, Any], bound: dict[str, str]) -> int:
     """The approval of a release, checked against the ledger without asking what asks it."""
     try:
-        number = gates.approval(release, approvals, bound["config"])
+        number = gates.approval(release, approvals, bound["config"], bound["front"])
     except gates.Refused as refusal:
         raise TaskFailed(msg=str(refusal)) from None
     entries = target.entries("production")
