@@ -87,10 +87,20 @@ def let_go(engine: Engine, image: str, digest: str) -> bool:
     return engine.remove_image(reference) or not engine.has_image(reference)
 
 
-def prune_images(engine: Engine, image: str, protected: set[str]) -> list[str]:
-    """Remove the images of this repository that are neither protected nor used; returns their digests."""
+def repositories(directory: Path, image: str) -> list[str]:
+    """The repositories that releases of any environment on this target came from, and ``image``.
+
+    :raises LedgerDamaged: one cannot be trusted.
+    """
+    entries = [entry for path in directory.glob(f"*/{environment.LEDGER}") for entry in ledger.read(str(path))]
+    return sorted({image, *(str(entry["image"]) for entry in entries if entry.get("image"))})
+
+
+def prune_images(engine: Engine, images: list[str], protected: set[str]) -> list[str]:
+    """Remove the images of these repositories that are neither protected nor used; returns their digests."""
     return [
         digest
+        for image in images
         for digest in environment.digests(engine, image)
         if digest not in protected and let_go(engine, image, digest)
     ]
@@ -99,8 +109,10 @@ def prune_images(engine: Engine, image: str, protected: set[str]) -> list[str]:
 def prune(
     engine: Engine, directory: Path, home: Path, image: str, keep: int, keep_failed: int, now: datetime
 ) -> dict[str, Any]:
-    """Remove what no rollback needs: configurations of this environment, images of this repository.
+    """Remove what no rollback needs: configurations and fronts of this environment, images of the repositories that
+    releases came from.
 
+    :param image: today's repository.
     :param keep: verified releases that stay, the live one included, at least 1.
     :param keep_failed: failed attempts whose image and configuration stay to be looked at.
     :returns: ``images`` and ``configurations`` that were removed, and a ``warning``, empty if there is none.
@@ -114,7 +126,8 @@ def prune(
     warning = ""
     try:
         if not others_deploy(directory, home, now):
-            removed = prune_images(engine, image, protected_digests(directory, keep, keep_failed))
+            protected = protected_digests(directory, keep, keep_failed)
+            removed = prune_images(engine, repositories(directory, image), protected)
     except (ledger.LedgerDamaged, ValueError) as error:
         warning = f"No image was pruned, because what must stay is not known: {error}"
     return {"images": removed, "configurations": configurations, "warning": warning}

@@ -80,8 +80,9 @@ def slots(
     """The slots behind the proxy.
 
     :returns: ``live`` and ``free`` by name, the ``standby`` and whether it is ``warm`` (it runs, on the port that its
-        slot has now, and is as its configuration says), the ``ports`` of containers that are there, the ``sessions`` on
-        the free slot, and ``foreign``: why that cannot be used, because somebody else's container has its name.
+        slot has now, and is as its configuration says), the port of each slot that is ``wanted`` and the ``ports`` of
+        containers that are there, the ``sessions`` on the free slot, and ``foreign``: why that cannot be used, because
+        somebody else's container has its name.
     """
     name, free = reconcile.live_slot(found), _free_slot(found, home)
     holder = labels.slot_name(home.name, free)
@@ -98,6 +99,7 @@ def slots(
             and _port(spare) == params["slot_ports"][free]
             and _is_as_kept(engine, home, spare, machine)
         ),
+        "wanted": params["slot_ports"],
         "ports": {it["slot"]: _port(it) for it in found.ours if it["slot"] in labels.BEHIND_PROXY and it["bindings"]},
         "sessions": sum(proxy.sessions(free) for proxy in running[:1]),
         "foreign": foreign_name(holder, found.foreign[holder]) if params["proxied"] and holder in found.foreign else "",
@@ -117,13 +119,17 @@ def _port(container: dict[str, Any]) -> int:
     return int(next(iter(container["bindings"].values())).rpartition(":")[2])
 
 
-def _public(asked: front_snapshot.Front | None) -> dict[str, Any]:
-    """Where the front that is asked for listens, as options of M(slipway.core.environment_open)."""
-    if asked is None:
+def _public(chosen: front_choice.Choice) -> dict[str, Any]:
+    """Where the front that is asked for listens and finds its slots, as options of M(slipway.core.environment_open)."""
+    told = chosen.settings
+    if told is None:
         return {}
-    redirect = int(asked.settings["proxy_redirect_port"])
-    numbers = [int(asked.settings["deploy_port"]), *([redirect] if redirect else [])]
-    return {"bind": str(asked.settings["deploy_bind"]), "ports": numbers}
+    redirect = int(told["proxy_redirect_port"])
+    return {
+        "bind": str(told["deploy_bind"]),
+        "ports": [int(told["deploy_port"]), *([redirect] if redirect else [])],
+        "slot_ports": {slot: int(told[f"proxy_{slot}_port"]) for slot in labels.BEHIND_PROXY},
+    }
 
 
 def _front_differs(found: reconcile.Found, home: Path, asked: front_snapshot.Front) -> bool:
@@ -274,7 +280,10 @@ def report(
     config, asked, target = choose_configuration(params, home, history, check_mode)
     running = environment.sound(home, live)
     image = str((target or {}).get("image") or params["image"])
+    params = {**params, "strategy": front_choice.strategy(params, history, target)}
+    params["proxied"] = params["strategy"] != front_choice.RECREATE
     chosen = front_choice.choose(params, home, history, target, check_mode)
+    params.update(_public(chosen))
     live_front = front_snapshot.kept(home, front_snapshot.with_entry(home, live))
     # Before the proxy is looked for: with another ledger_directory its sockets would be looked for in the wrong folder.
     ours = environment.containers(engine, params["app"], params["environment"])
@@ -307,6 +316,7 @@ def report(
         "front_settings": chosen.settings,
         "live_front_settings": dict(live_front.settings) if live_front else None,
         "target": target,
+        "strategy": params["strategy"],
         "approvals": environment.approvals(
             entries, history, params["environment"], now, _bound(home, config, asked, chosen)
         ),
@@ -314,7 +324,7 @@ def report(
         "digests": environment.digests(engine, image),
         "disk": host.disk(machine["DockerRootDir"]),
         "state_disk": host.disk(str(home)),
-        "ports": ports(engine, {**params, **_public(chosen.front)}, home, found, asked.public),
+        "ports": ports(engine, params, home, found, asked.public),
         "engine": {"version": engine.version()["Version"]},
         "reconciled": reconciled,
         "mended": [it.data() for it in mended],

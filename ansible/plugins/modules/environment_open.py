@@ -42,9 +42,12 @@ options:
       hide parts of other values.
     type: json
     required: true
-  proxied:
-    description: Whether a proxy owns the public port, as with the strategies blue_green and canary.
-    type: bool
+  strategy:
+    description: >-
+      How a release is shipped. A rollback and a promotion do it as the ledger says; a proxy that has the public port
+      keeps it.
+    type: str
+    choices: [recreate, blue_green, canary]
     required: true
   bind:
     description: Address on the target that the public ports are opened on.
@@ -116,7 +119,7 @@ EXAMPLES = r"""
     image: registry.example.com/team/myapp
     configuration: {env: {}, bind: 0.0.0.0, port: 8081}
     secrets: '{"env": {}, "files": {}}'
-    proxied: true
+    strategy: blue_green
     bind: 0.0.0.0
     ports: [8081]
     slot_ports: {blue: 18081, green: 28081}
@@ -182,6 +185,10 @@ live_front_settings:
   description: The same of the front that the live release was deployed with.
   returned: success
   type: dict
+strategy:
+  description: How this run ships its release; see O(strategy).
+  returned: success
+  type: str
 target:
   description: For a rollback, the ledger's entry of the release to restore.
   returned: success
@@ -215,8 +222,8 @@ ports:
   elements: dict
 slots:
   description: >-
-    RV(slots.live) and free by name, the standby, the sessions on the free slot, and whose container that is none of
-    ours has the free slot's name.
+    RV(slots.live) and free by name, the ports that both are wanted on, the standby, the sessions on the free slot, and
+    whose container that is none of ours has the free slot's name.
   returned: success
   type: dict
 proxy:
@@ -260,6 +267,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.core.plugins.module_utils import (
     drift,
     environment,
+    front_choice,
     front_snapshot,
     labels,
     ledger,
@@ -332,7 +340,7 @@ def main() -> None:
             "version": {"type": "str", "default": ""},
             "configuration": {"type": "dict", "required": True},
             "secrets": {"type": "json", "required": True, "no_log": True},
-            "proxied": {"type": "bool", "required": True},
+            "strategy": {"type": "str", "choices": list(front_choice.STRATEGIES), "required": True},
             "bind": {"type": "str", "required": True},
             "ports": {"type": "list", "elements": "int", "required": True},
             "slot_ports": {"type": "dict", "options": {slot: {"type": "int"} for slot in labels.BEHIND_PROXY}},

@@ -124,8 +124,8 @@ class Run:
             version=self.version,
             configuration=self._configuration(),
             secrets=json.dumps({"env": {}, "files": {}}),
-            proxied=self.proxied,
-            front=self._front() if self.proxied else {},
+            strategy=self.strategy,
+            front=self._front() if self.proxied or self.kind != "deploy" else {},
             certificate=self.certificate,
             bind="127.0.0.1",
             ports=[port],
@@ -186,6 +186,7 @@ class Run:
         live, serving = self.open["live"], self.open["serving"]
         same = live and (live["digest"], live["config"]) == (self.release["digest"], self.open["config"])
         replaced = any(it["repair"] == drift.REPLACE for it in self.open["drift"])
+        self.strategy = self.open["strategy"]
         self.unchanged = bool(serving and same and not replaced)
         behind = bool(live) and live["slot"] in labels.BEHIND_PROXY
         another = behind and self.open["front"] not in (None, live.get("front"))
@@ -239,6 +240,7 @@ class Run:
         lines = ["    description ", f"    # {self.setting}", f"    bind 127.0.0.1:{port}{tls}"]
         lines += [f"    server {it} 127.0.0.1:{port + far} weight 0" for it, far in (("blue", 10000), ("green", 20000))]
         named = {"proxy_image": self.front, "deploy_port": port, "deploy_bind": "127.0.0.1", "proxy_redirect_port": 0}
+        named |= {"proxy_blue_port": port + 10000, "proxy_green_port": port + 20000}
         config = "\n".join([*lines, "    server switch 127.0.0.1:1 disabled", ""])
         named |= {"proxy_memory": "1g", "proxy_pids_limit": 512, "proxy_maxconn": 4000}
         named |= {"proxy_tls_certificate": "given" if self.certificate else ""}

@@ -5,6 +5,7 @@ from ansible_collections.slipway.core.plugins.module_utils.gates import Refused,
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 C = "c" * 16
+F = "f" * 16
 
 
 def entry(version="1.0.42", digest=A):
@@ -58,13 +59,22 @@ def test_another_digest_than_staging_verified_is_refused_with_the_command_that_v
 
 
 def test_a_valid_approval_opens_the_gate_and_is_named():
-    assert approval(entry(), {A: {"valid": True, "seq": 7, "explanation": "ok", "config": C}}, C) == 7
+    valid = {"valid": True, "seq": 7, "explanation": "ok", "config": C, "front": F}
+    assert approval(entry(), {A: valid}, C, F) == 7
+    assert approval(entry(), {A: {**valid, "front": None}}, C, "") == 7
+
+
+@pytest.mark.parametrize("front", [None, "", "a" * 16])
+def test_an_approval_that_is_bound_to_another_front_opens_nothing(front):
+    other = {A: {"valid": True, "seq": 7, "explanation": "the approval is valid", "config": C, "front": front}}
+    with pytest.raises(Refused, match=r"needs a new approval"):
+        approval(entry(), other, C, F)
 
 
 def test_an_approval_that_is_bound_to_another_configuration_opens_nothing():
     other = {A: {"valid": True, "seq": 7, "explanation": "the approval by ann (entry 7) is valid", "config": "d" * 16}}
     with pytest.raises(Refused, match=r"needs a new approval"):
-        approval(entry(), other, C)
+        approval(entry(), other, C, F)
 
 
 def test_hosts_whose_configuration_nobody_has_approved_are_named():
@@ -74,19 +84,19 @@ def test_hosts_whose_configuration_nobody_has_approved_are_named():
 
 def test_without_approval_the_next_command_is_named():
     with pytest.raises(Refused, match=r"is not approved for production: run .*approve\.yml -e version=1\.0\.42"):
-        approval(entry(), {}, C)
+        approval(entry(), {}, C, F)
 
 
 def test_an_approval_for_another_digest_does_not_count_and_is_mentioned():
     other = {B: {"valid": True, "seq": 7, "explanation": "the approval by ann (entry 7) is valid"}}
     with pytest.raises(Refused, match=r"another digest: the approval by ann"):
-        approval(entry(), other, C)
+        approval(entry(), other, C, F)
 
 
 def test_an_expired_approval_says_so():
     expired = {A: {"valid": False, "seq": 7, "explanation": "the approval by ann (entry 7) expired at noon"}}
     with pytest.raises(Refused, match=r"needs a new approval, because .* expired at noon"):
-        approval(entry(), expired, C)
+        approval(entry(), expired, C, F)
 
 
 @pytest.mark.parametrize("version", ["", "1.0.42"], ids=["live", "named"])

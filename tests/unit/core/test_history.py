@@ -401,6 +401,13 @@ def test_an_approval_lets_in_nothing_but_the_front_that_it_was_given_for() -> No
     assert not history({**approved(1), "config": "a"}).approval_for("sha256:1", NOW, bound=Bound("a", "g")).valid
 
 
+def test_an_approval_for_something_else_names_the_settings_that_differ() -> None:
+    given = {**approved(1), "config": "a", "front": "f", "settings": {"deploy_env.A": "1", "proxy_maxconn": "1"}}
+    asked = Bound("b", "f", {"deploy_env.A": "2", "deploy_port": "1", "proxy_maxconn": "1"})
+    told = history(given).approval_for("sha256:1", NOW, bound=asked).explanation
+    assert told.endswith("for the configuration a, and that is b now (other settings: deploy_env.A, deploy_port)")
+
+
 def test_an_approval_of_an_earlier_version_says_no_configuration_and_lets_nothing_in() -> None:
     answer = history(approved(1)).approval_for("sha256:1", NOW, bound=Bound("a"))
     assert not answer.valid
