@@ -58,8 +58,8 @@ class Choice:
 
     @property
     def settings(self) -> dict[str, Any] | None:
-        """By variable, None where they are not known."""
-        return dict(self.front.settings) if self.front else None
+        """By variable without secrets, None where they are not known."""
+        return front_snapshot.public(self.front)
 
 
 def choose(

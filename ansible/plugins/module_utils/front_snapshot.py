@@ -70,6 +70,13 @@ class Front:
         return _name(self.hash, self.shown)
 
 
+def public(front: Front | None) -> dict[str, Any] | None:
+    """The settings for whoever looks, by variable: of the word for canaries only whether there is one."""
+    if front is None:
+        return None
+    return {name: ("(set)" if value else "") if name in SECRETS else value for name, value in front.settings.items()}
+
+
 def fingerprint(certificate: str) -> str:
     """What names a certificate with its key; empty for none."""
     return hashlib.sha256(certificate.encode("utf-8")).hexdigest()[:DIGITS] if certificate else ""

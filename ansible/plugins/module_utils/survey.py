@@ -314,7 +314,7 @@ def report(
         "certificate": chosen.certificate,
         "front_diff": front_snapshot.diff(live_front, chosen.front),
         "front_settings": chosen.settings,
-        "live_front_settings": dict(live_front.settings) if live_front else None,
+        "live_front_settings": front_snapshot.public(live_front),
         "target": target,
         "strategy": params["strategy"],
         "approvals": environment.approvals(

@@ -240,7 +240,7 @@ def main() -> None:
         config=bound.config if bound else "",
         config_diff=snapshot.diff_keys(running, asked) if asked else {"before": {}, "after": {}},
         front=front.hash if front else front_snapshot.NONE,
-        live_front_settings=dict(live_front.settings) if live_front else None,
+        live_front_settings=front_snapshot.public(live_front),
         front_diff=front_snapshot.diff(live_front, front),
         approvals=environment.approvals(
             entries, history, params["environment"], now, bound

@@ -67,6 +67,12 @@ def test_what_no_ledger_needs_goes_and_half_written_ones_too(tmp_path: Path) -> 
     assert front_snapshot.find(tmp_path, gone.name) is None
 
 
+def test_who_looks_at_the_settings_sees_no_secret_and_whether_there_is_one() -> None:
+    shown = front_snapshot.public(front(PEM, deploy_canary_key="a hash"))
+    assert shown == {"proxy_tls_certificate": "(set)", "deploy_port": 8081, "deploy_canary_key": "(set)"}
+    assert front_snapshot.public(front(deploy_canary_key="")) == {**shown, **dict.fromkeys(front_snapshot.SECRETS, "")}
+
+
 def test_only_what_differs_is_shown_and_never_a_certificate() -> None:
     assert front_snapshot.diff(front(), front()) == {"before": {}, "after": {}}
     assert front_snapshot.diff(front(), front(PEM, deploy_port=8090)) == {
