@@ -96,9 +96,10 @@ class ActionModule(ActionBase):
         given = command_line.given(args["options"], load_extra_vars(DataLoader()), os.environ)
         if "env" in args["options"]:
             args["env"] = str(given.get("env") or "")
-        problems = self._command_line_problems(args, given, variables)
+        sources = written.Sources(self._loader.get_text_file_contents, context.CLIARGS.get("extra_vars", ()))
+        problems = [it for name in sorted(given) for it in written.number_problems(name, given[name], sources)]
+        problems = problems or self._command_line_problems(args, given, variables)
         if not problems:
-            sources = written.Sources(self._loader.get_text_file_contents, context.CLIARGS.get("extra_vars", ()))
             for host in self._hosts(args, variables):
                 problems = self._variable_problems(variables["hostvars"][host]) or templated.problems(
                     role_options(),

@@ -17,7 +17,6 @@ _LOST = (
     (re.compile(r"(?s).*?(\r|\{%-?\s*(end)?raw\s*-?%\}\n)"), "line ends"),
 )
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_LEADING_ZERO = re.compile(r"-?0[0-9]")
 
 
 def template_problems(where: str, template: str) -> list[str]:
@@ -41,8 +40,6 @@ def problems(options: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any]
         of, elements = options[name].get("type", "str"), options[name].get("elements", "str")
         if isinstance(value, str) and of in ("str", "path") and name not in FREE:
             found += _line_problems(name, value)
-        elif isinstance(value, str) and of in ("int", "float") and _LEADING_ZERO.match(value):
-            found.append(f"{name} is {value!r}: give the number without a zero before it")
         elif of == "list" and elements == "str" and name not in COMMANDS:
             for element in value:
                 found += _line_problems(name, element)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Iterable, Iterator, Mapping
 
-from ansible_collections.slipway.core.plugins.module_utils import inputs
+from ansible_collections.slipway.core.plugins.module_utils import inputs, texts
 from ansible_collections.slipway.core.plugins.module_utils.version import (
     VersionError,
     parse_build_number,
@@ -110,6 +110,8 @@ def option_problems(options: Mapping[str, Any]) -> list[str]:
             problems.append(f"{name} has no value: give it one, or leave it out")
         elif isinstance(value, (dict, list)):
             problems.append(f"{name} has to be one text, and is a {type(value).__name__}")
+        elif not isinstance(value, str) and (isinstance(value, bool) or not isinstance(value, int)):
+            problems.append(f"{name} is {texts.kind(value)}, which YAML made of something else: put it in quotes")
         elif name in _CHECKS and (str(value) or name in REQUIRED):
             problems += _CHECKS[name](str(value))
     return problems

@@ -22,8 +22,8 @@ ENVIRONMENTS = ("deploy_env", "deploy_secret_env", "build_args")
 FILES = ("deploy_secrets",)
 OWN_LABELS = "io.slipway."
 TRUTHS = ("true", "yes", "on", "1", "false", "no", "off", "0")
-_WHOLE = re.compile(r"-?[0-9]+\Z")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\Z")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
 
 
 def kind(value: Any, hidden: bool = False) -> str:
@@ -131,7 +131,7 @@ def _number_problem(name: str, value: Any, of: str, hidden: bool = False) -> str
         wanted = "true or false"
     elif isinstance(value, str):
         sound = bool((_WHOLE if of == "int" else _NUMBER).match(value))
-        wanted = "a number in decimal digits"
+        wanted = "a number in decimal digits, without zeros before it"
     else:
         sound = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         sound = sound and (of == "float" or value == int(value))

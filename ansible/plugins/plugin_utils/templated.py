@@ -13,9 +13,10 @@ from jinja2 import nodes
 
 # Only reads templates, and makes nothing of them.
 _ENVIRONMENT = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"])
-# They make a text of what they get, and show it.
-_TELLING = (
-    *("b64encode", "d", "default", "join", "lower", "quote", "replace", "string", "trim", "upper", "urlencode"),
+# What they make of a number is another number, or says something else of it.
+_COUNTING = (
+    *("abs", "bool", "count", "filesizeformat", "float", "human_readable", "int", "length", "log", "max", "min", "pow"),
+    *("root", "round", "sum", "ternary"),
 )
 _Path = tuple[Any, ...]
 
@@ -91,40 +92,60 @@ def _text_problems(where: str, template: str, values: Mapping[str, Any], sources
     if len(roots) == 1 and _path(roots[0]):
         # Stays what it is, and is refused where it is no text.
         roots = []
-    roots += [
-        *tree.find_all(nodes.Concat),
-        *(it for it in tree.find_all(nodes.Filter) if it.name in ("join", "string")),
-    ]
-    for path, filtered in (told for root in roots for told in _told(root)):
-        value = _at(path, values)
-        shown = ".".join(map(str, path))
+    roots += tree.find_all((nodes.Concat, nodes.Filter, nodes.Mod, nodes.Call))
+    loops = {
+        name.name: [path for path, _ in _told(loop.iter)]
+        for loop in tree.find_all(nodes.For)
+        for name in (loop.target, *loop.target.find_all(nodes.Name))
+        if isinstance(name, nodes.Name)
+    }
+    for path, bare in (told for root in roots for told in _told(root)):
+        for place in loops.get(path[0], [path]):
+            yield from _spelling_problems(where, place, bare, values, sources)
+
+
+def _spelling_problems(
+    where: str, path: _Path, bare: bool, values: Mapping[str, Any], sources: written.Sources
+) -> Iterator[str]:
+    """That the text of a value is another one than what was written."""
+    for shown, value in written.leaves(".".join(map(str, path)), _at(path, values)):
         text = sources.written(str(path[0]), value)
-        if isinstance(value, bool) and not filtered:
+        if isinstance(value, bool) and bare:
             told = "as a truth value"
-        elif isinstance(value, datetime.date) or (text and text != str(value)):
-            told = f"as {value}" + (f" where {text} is written" if text else "")
+        elif isinstance(value, datetime.date):
+            told = f"as {value}"
+        elif text and text != str(value):
+            told = f"as {value} where {text} is written,"
         else:
             continue
-        yield f'{where} tells {shown}, which YAML reads {told} and not as text: put it in quotes, {shown}: "…"'
+        yield f"{where} tells {shown.rstrip(',')}, which YAML reads {told} and not as text: put it in quotes"
 
 
-def _told(node: nodes.Node, filtered: bool = False) -> Iterator[tuple[_Path, bool]]:
-    """The variables of which a part of a template tells the value, and whether through a filter."""
+def _told(node: nodes.Node, bare: bool = True) -> Iterator[tuple[_Path, bool]]:
+    """The variables of which a part of a template tells the value, and whether it does so as it is."""
     path = _path(node)
     if path:
-        yield path, filtered
+        yield path, bare
         return
     parts: list[nodes.Node] = []
-    if isinstance(node, nodes.Filter) and node.name.rpartition(".")[2] in _TELLING and node.node is not None:
-        parts, filtered = [node.node, *node.args], True
+    if isinstance(node, nodes.Filter):
+        name = node.name.rpartition(".")[2]
+        shows = name not in _COUNTING and not (name == "format" and "%s" not in str(getattr(node.node, "value", "%s")))
+        parts = [it for it in (node.node, *node.args) if it is not None] if shows else []
+        bare = bare and name in ("join", "format")
+    elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+        # A method of a text or of a mapping.
+        parts = [node.node.node, *node.args]
     elif isinstance(node, nodes.Concat):
         parts = list(node.nodes)
     elif isinstance(node, (nodes.List, nodes.Tuple)):
         parts = list(node.items)
     elif isinstance(node, nodes.CondExpr):
         parts = [one for one in (node.expr1, node.expr2) if one is not None]
+    elif isinstance(node, nodes.Mod) and isinstance(node.left, nodes.Const) and isinstance(node.left.value, str):
+        parts = [node.right]
     for part in parts:
-        yield from _told(part, filtered)
+        yield from _told(part, bare)
 
 
 def _path(node: nodes.Node) -> _Path:
@@ -137,6 +158,9 @@ def _path(node: nodes.Node) -> _Path:
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
         before = _path(node.node)
         return (*before, node.arg.value) if before else ()
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr == "get" and node.args:
+        before, name = _path(node.node.node), node.args[0]
+        return (*before, name.value) if before and isinstance(name, nodes.Const) else ()
     return ()
 
 

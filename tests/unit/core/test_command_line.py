@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from pathlib import Path
@@ -123,6 +124,15 @@ def test_what_e_says_comes_before_the_environment(inventory: Path) -> None:
 def test_options_are_texts(inventory: Path, name: str, value: object) -> None:
     given = json.dumps({"env": "staging", name: value})
     assert name.partition("_")[0] in refusal("deploy", "-e", given, inventory=inventory)
+
+
+@pytest.mark.parametrize("value", [1.1, True, datetime.date(2024, 3, 9)])
+@pytest.mark.parametrize("name", ["version", "approved_by", "canary", "lock_wait", "format"])
+def test_what_yaml_guessed_at_is_no_option(name: str, value: object) -> None:
+    (told,) = command_line.option_problems({name: value})
+    assert told.startswith(f"{name} is ")
+    assert "which YAML made of something else: put it in quotes" in told
+    assert not command_line.option_problems({"lock_wait": 30, "build_number": "17"})
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

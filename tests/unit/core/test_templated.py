@@ -96,13 +96,23 @@ def test_a_guessed_number_is_refused_where_it_is_used(tmp_path: Path, text: str,
         "{{ ['v', it] | join }}",
         "{{ it if true else 'x' }}-",
         "v{{ m.it }}",
+        "{{ m.get('it') }}",
+        "{{ m | to_json }}",
+        "{{ l | join(',') }}",
+        "{% for one in l %}{{ one }},{% endfor %}",
+        "{% for name, one in m.items() %}{{ name }}={{ one }},{% endfor %}",
+        "{{ 'v%s' | format(it) }}",
+        "{{ 'v{}'.format(it) }}",
+        "{{ 'v%s' % it }}",
     ],
 )
 def test_a_number_whose_text_would_be_another_is_refused_in_a_text(tmp_path: Path, part: str) -> None:
-    given = f'it: 1.10\nm: {{it: 1.10}}\ndeploy_labels: {{A: "{part}"}}'
+    given = f'it: 1.10\nm: {{it: 1.10}}\nl: [2, 1.10]\ndeploy_labels: {{A: "{part}"}}'
     (told,) = refusals(tmp_path, given)
     assert "deploy_labels.A tells " in told
-    assert "it, which YAML reads as 1.1 where 1.10 is written and not as text: put it in quotes" in told
+    assert ", which YAML reads as 1.1 where 1.10 is written, and not as text: put it in quotes" in told.replace(
+        ",,", ","
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,6 +134,8 @@ def test_a_truth_value_or_date_is_refused_in_a_text(tmp_path: Path, text: str) -
         'it: 8080\ndeploy_public_url: "http://localhost:{{ it }}"',
         'it: "1.10"\ndeploy_env: {A: "v{{ it }}", B: "{{ it }}"}',
         "flag: true\ndeploy_env: {A: \"{{ flag | string | lower }}\", B: \"{{ 'a' if flag else 'b' }}\"}",
+        "m: {a: 1.10, b: x}\nl: [1, 2]\ndeploy_env: {A: \"{{ m.b }}-{{ m.get('b') }}\", B: \"{{ l | join(',') }}\"}",
+        'ratio: 1.50\ndeploy_env: {A: "{{ \'%.2f\' | format(ratio) }}", B: "{{ ratio | round(1) | int }} per cent"}',
         'factor: 1.10\ndeploy_env: {A: "{{ (factor * 100) | int | string }}"}',
         'common: {A: "{# seen by nobody #}"}\ndeploy_port: 8080',
         "deploy_env: !unsafe {A: 'a{# b #}c', B: '{{ x }}'}",

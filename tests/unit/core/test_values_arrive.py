@@ -24,7 +24,7 @@ PLAY = """
 - hosts: localhost
   gather_facts: false
   tasks:
-    - slipway.core.validate: {verb: deploy.yml, options: [env]}
+    - slipway.core.validate: {verb: deploy.yml, options: [env, version, lock_wait]}
 - hosts: "{{ env }}"
   gather_facts: false
   tasks:
@@ -194,6 +194,11 @@ def test_the_command_line_is_no_way_around(tmp_path: Path) -> None:
     assert run.returncode != 0, told
     assert "deploy_env has A, which YAML reads as 1.1" in told
     assert "deploy_user has a value, which YAML reads as 10001" in told
+
+
+def test_no_option_of_a_verb_is_guessed_at(tmp_path: Path) -> None:
+    run = play(tmp_path, "{}", "", "-e", '{"lock_wait": 1:30}')
+    assert "lock_wait is written 1:30, of which YAML makes 90" in " ".join(run.stdout.split())
 
 
 CHANGED = """
