@@ -52,6 +52,9 @@ def _fate(host: str, known: Mapping[str, Any], gone_back: dict[str, Any] | None)
     lost = bool(cause.get("lost"))
     failed = lost or bool(cause.get("task"))
     fate = {"host": host, "failed": failed, "switched": bool(switched)}
+    undone = (known.get("__deploy_undone") or {}).get("entry")
+    if undone and not switched:
+        return {**fate, "switched": True, "became": f"{undone['version']} serves there again"}
     if switched:
         return {**fate, "became": _way_back(switched["version"], gone_back or known.get("__deploy_undone") or {})}
     live = opened.get("live")

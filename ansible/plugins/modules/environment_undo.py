@@ -5,11 +5,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: environment_undo
-short_description: Go back on a host that has been deployed to, because another host of its environment failed
+short_description: Go back on a host that has been deployed to by a run that failed
 description:
   - Sends the traffic back to the standby, which the run O(run) replaced, and writes that to the ledger. A standby that
     has been stopped is started and has to be healthy first.
-  - Does nothing where O(run) is not what is live, or is the first release there.
+  - Does nothing where O(run) is not what is live, or is the first release there, so that it may be called where nobody
+    knows whether the release was recorded.
 version_added: 0.2.0
 author: Slipway contributors (@slipway)
 extends_documentation_fragment: slipway.core.environment
@@ -99,6 +100,7 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import Routes
 from ansible_collections.slipway.core.plugins.module_utils.tenure import GiveBack, Tenure
 from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS, Watch
 
+NOT_SWITCHED = "it had not switched"
 CARRIED_OVER = (
     *("environment", "version", "build", "commit", "digest", "image"),
     *("config", "front", "certificate", "container", "slot"),
@@ -135,7 +137,7 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
     past = history.History(entries)
     live = past.live()
     if live is None or live.get("run") != params["run"]:
-        return None, "it had not switched"
+        return None, NOT_SWITCHED
     engine = Engine()
     found = environment.find(engine, params, home, past)
     previous = past.before_live()
@@ -222,6 +224,11 @@ def main() -> None:
     home = environment.home(params["directory"], params["app"], params["environment"])
     path = str(home / environment.LOCK)
     try:
+        live = history.History(ledger.read(str(home / environment.LEDGER))).live()
+        if live is None or live.get("run") != params["run"]:
+            # Of a run that may have the lock still, and goes on with it.
+            module.exit_json(**answer(None, NOT_SWITCHED))
+            return
         now = datetime.now(timezone.utc)
         attempt = lock.acquire(path, params["owner"], params["controller"], params["run"], params["lease"], now)
         if not attempt.acquired:

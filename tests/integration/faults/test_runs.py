@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -38,6 +40,27 @@ def test_ssh_is_cut_for_the_rest_of_the_run(ground: Ground, ssh: Ssh, phase: str
     assert aftermath.failed == {}
     fault = f"SSH cut after {phase}: the run ended {ended.seconds:.0f} s after its start"
     report.keep("Runs", fault, aftermath)
+
+
+def test_the_connection_breaks_just_when_the_release_has_been_recorded(ground: Ground, report: Report) -> None:
+    """Nobody hears that it was: the run has failed, and so the old release serves."""
+    old, version = ground.next()
+    target = ground.app.target
+    # A request that lasts keeps the step at work once the entry is written.
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(urlopen, ground.app.url("staging", "/slow?s=8"), timeout=60)
+        process = ground.app.start("deploy", env="staging", version=version, deploy_warm_standby=0)
+        wait_until(lambda: ground.live == version)
+        target.run("pkill", "--full", "^sshd: .*notty")
+        ended = process.end()
+        asked.result()
+    assert ended.code != 0, ended.output
+    assert "cannot be reached over SSH" in ended.output, ended.output
+    assert ground.live == old, ended.output
+    ground.settle()
+    aftermath = ground.recover(old, version)
+    assert (aftermath.after, aftermath.failed) == (old, {})
+    report.keep("Runs", "SSH breaks once the release is recorded, before anybody hears of it", aftermath)
 
 
 def test_a_second_operator_at_the_same_moment(ground: Ground, report: Report) -> None:

@@ -250,6 +250,15 @@ def test_a_host_that_gets_lost_on_the_way_has_failed():
     assert became(hosts)[0] == "it cannot be reached any more, and what serves there is not known"
 
 
+def test_a_host_that_was_lost_while_it_recorded_the_release_and_has_gone_back_says_so():
+    cause = fates.out_of_reach([{"unreachable": True, "msg": "ssh: gone"}], "one")
+    lost = {"unreachable": True, "msg": "ssh: gone"}
+    undone = {"entry": {"version": "1.0.41"}}
+    hosts = three(__deploy_open=OPENED, __deploy_committed=lost, __deploy_cause=cause, __deploy_undone=undone)
+    assert became(hosts)[0] == "1.0.41 serves there again"
+    assert (hosts[0]["failed"], hosts[0]["switched"]) == (True, True)
+
+
 def test_a_host_of_another_environment_that_is_out_of_reach_is_named():
     staging = {"unreachable": True, "results": [{"unreachable": True, "item": "staging-2", "msg": "ssh: refused"}]}
     assert fates.out_of_reach([staging], "prod")["result"]["msg"].startswith("staging-2 cannot be reached over SSH")

@@ -159,6 +159,40 @@ def test_what_fails_after_a_release_was_undone_is_a_warning(
     assert target.warned[0].startswith("1.0.1 serves again, and myapp-staging-green is left as it is: ")
 
 
+def test_a_release_whose_recording_nobody_heard_of_is_gone_back_on(target: Target) -> None:
+    run = Run(target, "staging")
+    commit = run.commit
+
+    def unheard(*arguments: Any) -> None:
+        commit(*arguments)
+        run.committed = {}
+        raise TaskFailed(msg="the connection broke")
+
+    run.commit = unheard  # type: ignore[method-assign]
+    run.begin()
+    with pytest.raises(TaskFailed):
+        run.play()
+    assert target.history("staging").live()["version"] == "1.0.2"
+    run.undo()
+    assert target.history("staging").live()["version"] == "1.0.1"
+    assert weights(target) == {"blue": 100, "green": 0}
+
+
+def test_an_undo_of_what_was_not_recorded_leaves_the_run_its_lock(target: Target) -> None:
+    run = Run(target, "staging", trouble="public")
+    undo_and_go_on = run.record_failure
+
+    def record_failure() -> None:
+        run.undo()
+        assert (target.home("staging") / "lock.json").exists()
+        undo_and_go_on()
+
+    run.record_failure = record_failure  # type: ignore[method-assign]
+    run.begin()
+    assert run.play() == "failed"
+    assert [entry["event"] for entry in target.entries("staging")] == ["deployed", "failed"]
+
+
 def test_an_undo_that_cannot_be_recorded_gives_the_traffic_back(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
