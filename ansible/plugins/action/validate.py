@@ -143,7 +143,8 @@ class ActionModule(ActionBase):
             problems.append(inputs.group_problem(args["group"], groups))
         else:
             problems += inputs.groups_problems(args["groups"], groups)
-        problems = list(filter(None, problems)) + command_line.option_problems(given)
+        problems = list(filter(None, problems)) + inputs.shared_host_problems(groups)
+        problems += command_line.option_problems(given)
         extra = load_extra_vars(DataLoader())
         problems += command_line.policy_problems(extra)
         problems += inputs.unknown_extra_variables(extra, args["options"], role_options())

@@ -61,6 +61,17 @@ def group_problem(group: str, groups: Mapping[str, Sequence[str]]) -> str:
     return f"the inventory has no hosts in group {group!r}: add one to inventory/hosts.yml"
 
 
+def shared_host_problems(groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """That a host of the inventory is in two environments, of which it could have the variables of one only."""
+    staging, production = (groups.get(name) or [] for name in ENVIRONMENTS)
+    return [
+        f"{host} is in staging and in production: give each environment a host of its own in inventory/hosts.yml, with "
+        "the same ansible_host where they share a VM"
+        for host in staging
+        if host in production
+    ]
+
+
 def groups_problems(wanted: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """Why a verb cannot look at several groups of the inventory, of which some may be empty."""
     absent = [name for name in wanted if name not in groups]

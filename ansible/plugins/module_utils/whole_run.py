@@ -81,6 +81,8 @@ RELIED_ON: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "ssh.host_key_checking": ("host_key_checking", _one_of(True)),
     "ssh.pipelining": ("pipelining", _one_of(True)),
     "ssh.ssh_args": ("ssh_args", _keeps_time),
+    # A step whose connection broke would be done a second time, though the first one may be at work still.
+    "ssh.reconnection_retries": ("retries", _one_of(0)),
     # These are as Ansible has them, unless somebody changes them.
     "DEFAULT_KEEP_REMOTE_FILES": ("keep_remote_files", _one_of(False)),
     "DEFAULT_STRATEGY": ("strategy", _one_of("linear", "ansible.builtin.linear")),
@@ -92,6 +94,7 @@ RELIED_ON: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "vars_plugins_enabled",
         lambda value: bool({"host_group_vars", "ansible.builtin.host_group_vars"} & set(value)),
     ),
+    "YAML_FILENAME_EXTENSIONS": ("yaml_valid_extensions", lambda value: {".yml", ".yaml"} <= set(value)),
     "VARIABLE_PRECEDENCE": ("precedence", lambda value: list(value) == PRECEDENCE),
 }
 

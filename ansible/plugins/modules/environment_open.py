@@ -294,6 +294,11 @@ REFUSALS = (
 # What the machine lacks, which seldom says what to do about it.
 OF_THE_MACHINE = (EngineError, OSError, ProxyError)
 AGAIN = "run the same command again"
+# Both would take each step at the same time, as the lock is one of their run.
+TWICE = (
+    "this run has locked {environment} of {app} here already, under another name of this host: the inventory has one "
+    "VM twice in {environment}, so take one of its hosts out, and run the same command again"
+)
 NOTHING_BEGUN = f"Nothing new was begun, and status.yml tells what serves: put that right, and {AGAIN}."
 
 
@@ -308,6 +313,8 @@ def take_lock(params: dict[str, Any], home: Path, now: datetime) -> tuple[dict[s
         now,
         gone=params["gone"],
     )
+    if attempt.outcome is lock.Outcome.RENEWED:
+        raise ValueError(TWICE.format(**params))
     if attempt.acquired:
         return None, attempt.previous
     held = attempt.lock

@@ -181,6 +181,21 @@ def test_a_release_that_cannot_be_recorded_is_gone_back_on_with_the_lock(tmp_pat
     assert not (Path(second.open["home"]) / "lock.json").exists()
 
 
+def test_one_vm_under_two_names_of_one_environment_is_refused(tmp_path, monkeypatch) -> None:
+    """Their run is one, so that the lock of the first would be that of the second too."""
+    target = Target(tmp_path)
+    beneath(target, monkeypatch)
+    target.registry.push("1.0.1")
+    first = Run(target, "staging", version="1.0.1")
+    first.begin()
+    first.take()
+    second = Run(target, "staging", version="1.0.1")
+    second.id = first.id
+    assert not second.take_or_refuse()
+    assert "under another name of this host: the inventory has one VM twice in staging" in second.message
+    assert (Path(first.open["home"]) / "lock.json").exists()
+
+
 def test_a_step_that_has_recorded_what_it_did_loses_the_lock_and_has_not_failed(home) -> None:  # noqa: F811
     step = launch(home, "run-1", program=TAKEN_OVER_MEANWHILE)
     wait_for((home / "begun").exists)

@@ -131,6 +131,8 @@ def test_a_limit_that_leaves_out_nothing_is_no_obstacle(inventory: Path) -> None
         ([], {"ANSIBLE_TRANSPORT": "local"}, "transport"),
         ([], {"ANSIBLE_HOST_KEY_CHECKING": "0"}, "ANSIBLE_HOST_KEY_CHECKING changes host_key_checking"),
         ([], {"ANSIBLE_SSH_ARGS": ""}, "ANSIBLE_SSH_ARGS changes ssh_args"),
+        ([], {"ANSIBLE_SSH_RETRIES": "3"}, "ANSIBLE_SSH_RETRIES changes retries to 3"),
+        ([], {"ANSIBLE_YAML_FILENAME_EXT": ".yml"}, "ANSIBLE_YAML_FILENAME_EXT changes yaml_valid_extensions"),
         ([], {"ANSIBLE_HOST_PATTERN_MISMATCH": "ignore"}, "changes host_pattern_mismatch"),
         ([], {"ANSIBLE_NO_LOG": "1"}, "ANSIBLE_NO_LOG changes no_log"),
         ([], {"ANSIBLE_VARS_ENABLED": ""}, "vars_plugins_enabled"),
@@ -181,6 +183,14 @@ def test_groups_without_hosts_have_no_status(tmp_path: Path) -> None:
     path = tmp_path / "hosts.yml"
     path.write_text("all: {hosts: {localhost: {ansible_connection: local}}, children: {staging: {}, production: {}}}")
     assert refusal("status", inventory=path).startswith("the inventory has no hosts in staging or production")
+
+
+@pytest.mark.parametrize("verb", ["status", "deploy", "approve"])
+def test_a_host_in_two_environments_is_refused(verb: str, tmp_path: Path) -> None:
+    """It could tell of one of them only, and would have the variables of both."""
+    path = tmp_path / "hosts.yml"
+    path.write_text(INVENTORY.replace("production: {hosts: {three: *nowhere}}", "production: {hosts: {one: {}}}"))
+    assert refusal(verb, *VERBS[verb], inventory=path).startswith("one is in staging and in production: give each")
 
 
 def test_an_inventory_that_cannot_be_read_is_an_error(inventory: Path, tmp_path: Path) -> None:
