@@ -46,6 +46,7 @@ class Run:
     :param setting: what the proxy's configuration says besides; another one makes it reload.
     :param certificate: with which it speaks TLS.
     :param front: what the proxy is made of; another one makes another container.
+    :param image: the repository that today's variables name.
     :param tampered: whether somebody has changed what an earlier run left.
     :param other_host: whether another host fails after this one was verified.
     :param meanwhile: called between the resolution of the release and everything after it.
@@ -62,6 +63,7 @@ class Run:
     setting: str = "1"
     front: str = "one"
     certificate: str = ""
+    image: str = IMAGE
     warm_standby: int = 600
     tampered: bool = False
     other_host: bool = False
@@ -119,7 +121,7 @@ class Run:
         self.open = self._do(
             environment_open,
             **self._where,
-            image=IMAGE,
+            image=self.image,
             kind=self.kind,
             version=self.version,
             configuration=self._configuration(),
@@ -276,7 +278,7 @@ class Run:
         asked = {"configuration": self._configuration(), "secrets": json.dumps({"env": {}, "files": {}})}
         self._do(
             release_fetch,
-            image=IMAGE,
+            image=self.open["image"],
             digest=self.release["digest"],
             directory=self.open["home"],
             config=self.open["config"],
@@ -291,7 +293,7 @@ class Run:
             candidate,
             directory=self.open["home"],
             config=self.open["config"],
-            image=f"{IMAGE}@{self.release['digest']}",
+            image=f"{self.open['image']}@{self.release['digest']}",
             name=name,
             labels={labels.PREFIX + key: value for key, value in own.items()},
             port=port,
@@ -366,7 +368,8 @@ class Run:
             raise TaskFailed(msg="the public address does not answer")
 
     def commit(self, name: str, run: str, slot: str) -> None:
-        fields = self._fields(kind="rollback" if self.kind == "rollback" else "deploy", container_run=run, slot=slot)
+        kind = "rollback" if self.kind == "rollback" else "deploy"
+        fields = self._fields(image=self.open["image"], kind=kind, container_run=run, slot=slot)
         self.committed = self.close(prune=True, fields={**fields, "container": name})
 
     def close(self, prune: bool, fields: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -374,7 +377,7 @@ class Run:
         return self._here(
             environment_close,
             fields=fields,
-            image=IMAGE,
+            image=self.image,
             keep=KEEP[self.env],
             keep_failed=KEEP_FAILED,
             prune=prune,

@@ -40,9 +40,9 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 
 
-def deployed(path, version, digest):
+def deployed(path, version, digest, **more):
     path.mkdir(exist_ok=True)
-    fields = {"version": version, "digest": digest, "config": "c" * 16, "run": version}
+    fields = {"version": version, "digest": digest, "config": "c" * 16, "run": version, **more}
     ledgers.append(str(path / environment.LEDGER), "deployed", fields)
 
 
@@ -54,6 +54,15 @@ def test_an_image_that_any_environment_may_need_survives(tmp_path):
     engine = FakeEngine([A, B, C])
     pruned = retention.prune(engine, tmp_path, staging, "r/app", keep=1, keep_failed=0, now=NOW)
     assert pruned["images"] == [B]
+
+
+def test_images_are_pruned_in_every_repository_that_releases_came_from(tmp_path):
+    staging = tmp_path / "app-staging"
+    for version, digest, image in (("1.0.1", A, "old/app"), ("1.0.2", B, "r/app")):
+        deployed(staging, version, digest, image=image)
+    engine = FakeEngine([A, B])
+    retention.prune(engine, tmp_path, staging, "r/app", keep=1, keep_failed=0, now=NOW)
+    assert [reference for _, reference in engine.done] == [f"old/app@{A}", f"r/app@{A}"]
 
 
 def test_nothing_is_pruned_while_another_environment_is_being_deployed(tmp_path):

@@ -199,6 +199,22 @@ def test_every_step_may_be_the_last_and_so_may_every_step_of_what_comes_after(na
                 assert after.open or may_refuse(after), after.message
 
 
+@pytest.mark.parametrize("standby", [600, 0])
+def test_a_rollback_finds_what_it_needs_here_after_all_variables_have_changed(target: Target, standby: int) -> None:
+    for action in (*SECOND, staging(warm_standby=standby)):
+        action(target)
+    before = target.entries("staging")
+    today = {"image": "registry.example/moved/myapp", "strategy": "recreate", "front": "two", "setting": "2"}
+    run = Run(target, "staging", kind="rollback", **today)
+    assert finish(run) == "done", run.message
+    assert not [step for step in target.trace if "pull" in step]
+    after = target.history("staging").live()
+    assert after is not None
+    names = ("digest", "config", "front", "certificate", "image")
+    assert [after[name] for name in names] == [before[0][name] for name in names]
+    assert run.strategy == "blue_green"
+
+
 def test_a_run_that_is_refused_does_not_make_the_next_one_forget_what_was_left(target: Target) -> None:
     target.registry.push("1.0.1")
     assert finish(Run(target, "staging")) == "done"
