@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.core.plugins.module_utils import lock, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import lock, reconcile, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.history import NoRollback
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -197,6 +197,26 @@ def test_every_step_may_be_the_last_and_so_may_every_step_of_what_comes_after(na
                 after.begin()
                 after.take_or_refuse()
                 assert after.open or may_refuse(after), after.message
+
+
+class DiesAtItsCutOver(Run):
+    """Its controller is gone before it hears that the cut-over has failed."""
+
+    def _move(self, to: str, verify: bool = True) -> None:
+        try:
+            super()._move(to, verify)
+        except TaskFailed:
+            raise Killed("the controller") from None
+
+
+@pytest.mark.parametrize("front", ["one", "two"])
+def test_the_front_goes_back_on_the_machine_itself_where_the_cut_over_fails(target: Target, front: str) -> None:
+    for action in (*FIRST, push("1.0.2")):
+        action(target)
+    run = DiesAtItsCutOver(target, "staging", front=front, setting="2", trouble="cut_over")
+    assert finish(run) == "killed"
+    found = target.found("staging")
+    target.front_is_what_the_ledger_says("staging", reconcile.live_container(found.ours, found.live))
 
 
 @pytest.mark.parametrize("standby", [600, 0])
