@@ -103,7 +103,7 @@ from ansible_collections.slipway.core.plugins.module_utils.watch import OPTIONS,
 NOT_SWITCHED = "it had not switched"
 CARRIED_OVER = (
     *("environment", "version", "build", "commit", "digest", "image"),
-    *("config", "front", "certificate", "container", "slot"),
+    *("config", "front", "certificate", "strategy", "container", "slot"),
 )
 
 
