@@ -157,3 +157,14 @@ def test_the_readme_shows_what_arrives(tmp_path: Path, monkeypatch: pytest.Monke
     }
     assert not texts.problems(OPTIONS, values)
     assert not refusals(tmp_path, text)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("password", ["012345", "p{{ss}} ", " \t", "a\\b'\"#\u00a0"])
+def test_a_password_in_a_file_is_all_of_its_line(tmp_path: Path, password: str, end: str) -> None:
+    (tmp_path / "password").write_text(f"{password}{end}", encoding="utf-8", newline="")
+    defaults = (ROOT / "ansible/roles/release/defaults/main.yml").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^release_registry_password: >-\n(?:  .*\n)+", defaults, re.MULTILINE)
+    text = shown.replace("ansible.builtin.", "")
+    _, _, values = read(tmp_path, f"release_registry_password_file: {tmp_path / 'password'}\n{text}")
+    assert values["release_registry_password"] == password
