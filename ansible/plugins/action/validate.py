@@ -187,6 +187,7 @@ class ActionModule(ActionBase):
                 problems.append(f"{name} cannot be worked out: {' '.join(str(error).split())}")
         if not problems:
             problems = type_problems(options, values) or texts.problems(options, values)
+            problems += texts.connection_problems(host_variables)
         return problems or [
             *altered.problems(options, values),
             *inputs.value_problems(values),

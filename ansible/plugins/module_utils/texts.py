@@ -20,6 +20,8 @@ TEXT_MAPPINGS = ("build_args", "deploy_env", "deploy_labels", "deploy_secret_env
 ENVIRONMENTS = ("deploy_env", "deploy_secret_env", "build_args")
 # A file, unlike what Linux hands to a program, may hold NUL.
 FILES = ("deploy_secrets",)
+# Ansible's own, by which it finds and enters a machine.
+CONNECTION = ("ansible_host", "ansible_user", "ansible_ssh_private_key_file")
 OWN_LABELS = "io.slipway."
 TRUTHS = ("true", "yes", "on", "1", "false", "no", "off", "0")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\Z")
@@ -107,6 +109,18 @@ def network_problems(name: str, values: Any) -> list[str]:
                 found += list_problems(f"{where} {key}", value)
             elif value is not None or key == "name":
                 found += _text_problems(f"{where} has {key}", value, f'{key}: "…"')
+    return found
+
+
+def connection_problems(values: Mapping[str, Any]) -> list[str]:
+    """Why those of Ansible's own variables that say where to work, and as whom, are no texts.
+
+    :param values: all variables of a host.
+    """
+    found = []
+    for name in CONNECTION:
+        if name in values:
+            found += _text_problems(f"{name} has a value", values[name], f'{name}: "…"')
     return found
 
 

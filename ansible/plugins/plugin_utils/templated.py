@@ -18,6 +18,8 @@ _COUNTING = (
     *("abs", "bool", "count", "filesizeformat", "float", "human_readable", "int", "length", "log", "max", "min", "pow"),
     *("root", "round", "sum", "ternary"),
 )
+# Ansible's own, as a number.
+PORT = "ansible_port"
 _Path = tuple[Any, ...]
 
 
@@ -34,8 +36,8 @@ def problems(
     :param values: all variables of a host.
     """
     found: dict[str, None] = {}
-    for name in sorted(set(raw) & set(options)):
-        text, numbers = is_text(name, options[name]), []
+    for name in sorted(set(raw) & {*options, PORT}):
+        text, numbers = name != PORT and is_text(name, options[name]), []
         for where, template in _templates(name, raw[name], is_template):
             if text:
                 found |= dict.fromkeys(_text_problems(where, template, values, sources))

@@ -165,6 +165,8 @@ deploy_secret_env: {TOKEN: !unsafe '012345', FLAG: !unsafe 'yes', WORKED_OUT: "{
 deploy_user: 10001
 deploy_docker_min_version: 20.10
 release_series: 1.10
+ansible_host: 10.10
+ansible_user: 0123
 """
 
 
@@ -183,6 +185,8 @@ def test_what_is_no_text_is_refused_by_its_name(tmp_path: Path) -> None:
         "deploy_user has a value",
         "deploy_docker_min_version has a value",
         "release_series has a value",
+        "ansible_host has a value, which YAML reads as 10.1 and not as text",
+        "ansible_user has a value",
     ):
         assert said in told
     assert "5349" not in told
@@ -202,6 +206,7 @@ def test_no_option_of_a_verb_is_guessed_at(tmp_path: Path) -> None:
 
 
 CHANGED = """
+ansible_port: 022
 base_port: 0512
 tag: 1.10
 common: {PASSWORD: 'a{# b #}c'}
@@ -224,6 +229,7 @@ def test_what_has_changed_before_anybody_sees_it_is_refused(tmp_path: Path) -> N
     told = " ".join((run.stdout + run.stderr).split())
     assert run.returncode != 0, told
     for said in (
+        "ansible_port is written 022, of which YAML makes 18",
         "base_port, which deploy_port uses, is written 0512, of which YAML makes 330: write the number that is meant",
         "base_port, which deploy_container_port uses, is written 0512",
         "deploy_drain_timeout is written 1:30, of which YAML makes 90",
