@@ -98,17 +98,24 @@ def test_approved_at_the_prompt(promoted: Application, tmp_path: Path) -> None:
     assert approval["digest"] == promoted.ledger("staging")[-1]["digest"]
 
 
-def test_what_is_approved_is_a_digest_with_its_configuration(promoted: Application) -> None:
+def test_what_is_approved_is_a_digest_with_its_configuration_and_its_front(promoted: Application) -> None:
     changed = {"deploy_env": {"APP_ENVIRONMENT": "changed"}}
+    secret = {"deploy_secret_env": {"TOKEN": "t0ken-of-production"}}
     with promoted.ledger_restored("production"):
-        asked = promoted.run("approve", approved_by=APPROVER, deploy_secret_env={"TOKEN": "t0ken-of-production"})
+        asked = promoted.run("approve", approved_by=APPROVER, proxy_maxconn=5000, **secret)
         assert asked.code == 0, asked.output
         assert "secrets_env.TOKEN: - → (set)" in asked.output
         assert "t0ken-of-production" not in asked.output
-        for other in (changed, {}, {"deploy_volumes": ["/:/host"], "deploy_user": "0:0"}):
+        assert "proxy_maxconn: 4000 → 5000" in asked.output
+        for other, what, names in (
+            (changed, "configuration", "deploy_env.APP_ENVIRONMENT, deploy_secret_env.TOKEN, "),
+            (secret, "front", ""),
+            ({"deploy_volumes": ["/:/host"], "deploy_user": "0:0"}, "configuration", "deploy_.*deploy_volumes, "),
+        ):
             refusal = promoted.run("deploy", env="production", **other)
             assert refusal.code != 0
-            expected = r"needs a new approval, .* for the configuration [0-9a-f]{16}, and that is [0-9a-f]{16} now"
+            expected = rf"needs a new approval, .* for the {what} [0-9a-f]{{16}}, and that is [0-9a-f]{{16}} now"
+            expected += rf".* \(other settings: {names}.*proxy_maxconn.*\)"
             assert re.search(expected, refusal.reason), refusal.reason
         again = promoted.run("approve", approved_by=APPROVER, **changed)
         assert (again.code, again.changed) == (0, 1), again.output

@@ -12,10 +12,10 @@ from typing import Any, Iterator, Mapping
 
 from ansible_collections.slipway.core.plugins.module_utils import ledger
 from ansible_collections.slipway.core.plugins.module_utils.front_snapshot import Front
+from ansible_collections.slipway.core.plugins.module_utils.history import TEMPLATE
 from ansible_collections.slipway.core.plugins.module_utils.snapshot import Configuration
 
 DIGITS = 8
-TEMPLATE = "the template of HAProxy's configuration"
 
 
 def of(asked: Configuration, front: Front | None, key: bytes) -> dict[str, str]:

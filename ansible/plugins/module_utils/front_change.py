@@ -93,7 +93,8 @@ def is_written(wanted: Front, home: Path) -> bool:
     """Whether HAProxy reads this front at its next start, whatever moves with the traffic."""
     written = front.Front(home)
     there = Place(home, "", "")
-    return _anywhere(written.config()) == _anywhere(config(wanted, there))
+    same = _anywhere(written.config()) == _anywhere(config(wanted, there))
+    return same and written.certificate() == wanted.certificate
 
 
 def _anywhere(text: str) -> str:

@@ -47,6 +47,10 @@ REQUIRED_FIELDS = {
 }
 
 
+TEMPLATE = "the template of HAProxy's configuration"
+"""The name of what differs in a front beside its settings."""
+
+
 class NoRollback(Exception):
     """There is nothing to go back to; the message says why in one sentence."""
 
@@ -339,7 +343,9 @@ def _differing(approved: Mapping[str, str], asked: Mapping[str, str]) -> list[st
     """The settings whose fingerprints differ; none where one side has none, as approvals of earlier versions."""
     if not approved or not asked:
         return []
-    return sorted(name for name in {*approved, *asked} if approved.get(name) != asked.get(name))
+    names = sorted(name for name in {*approved, *asked} if approved.get(name) != asked.get(name))
+    # It has the settings in it.
+    return [name for name in names if name != TEMPLATE] or names
 
 
 def _name(approval: Entry) -> str:

@@ -80,6 +80,16 @@ def test_what_somebody_has_edited_is_not_what_is_kept(tmp_path: Path) -> None:
     assert not front_change.is_written(FRONT, tmp_path)
 
 
+@pytest.mark.parametrize("content", [PEM.replace("A", "B"), ""])
+def test_nor_is_one_whose_certificate_somebody_has_exchanged_or_removed(tmp_path: Path, content: str) -> None:
+    files = write(tmp_path, FRONT, front_change.Place(tmp_path, "myapp", "staging", "blue"))
+    (path,) = files.folder.glob("tls-*.pem")
+    path.write_text(content)
+    assert not front_change.is_written(FRONT, tmp_path)
+    path.unlink()
+    assert not front_change.is_written(FRONT, tmp_path)
+
+
 def test_the_front_of_an_earlier_version_is_taken_over_as_it_was_found(tmp_path: Path) -> None:
     write(tmp_path, FRONT, front_change.Place(tmp_path, "myapp", "staging", "blue"))
     serves = {"image": "haproxy", "proxy": "1a2b3c4d"}

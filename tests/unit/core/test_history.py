@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.core.plugins.module_utils.history import (
+    TEMPLATE,
     ApprovalStatus,
     Bound,
     History,
@@ -402,10 +403,13 @@ def test_an_approval_lets_in_nothing_but_the_front_that_it_was_given_for() -> No
 
 
 def test_an_approval_for_something_else_names_the_settings_that_differ() -> None:
-    given = {**approved(1), "config": "a", "front": "f", "settings": {"deploy_env.A": "1", "proxy_maxconn": "1"}}
-    asked = Bound("b", "f", {"deploy_env.A": "2", "deploy_port": "1", "proxy_maxconn": "1"})
-    told = history(given).approval_for("sha256:1", NOW, bound=asked).explanation
+    settings = {"deploy_env.A": "1", "proxy_maxconn": "1", TEMPLATE: "1"}
+    past = history({**approved(1), "config": "a", "front": "f", "settings": settings})
+    asked = Bound("b", "f", {"deploy_env.A": "2", "deploy_port": "1", "proxy_maxconn": "1", TEMPLATE: "2"})
+    told = past.approval_for("sha256:1", NOW, bound=asked).explanation
     assert told.endswith("for the configuration a, and that is b now (other settings: deploy_env.A, deploy_port)")
+    told = past.approval_for("sha256:1", NOW, bound=Bound("a", "g", {**settings, TEMPLATE: "2"})).explanation
+    assert told.endswith(f"for the front f, and that is g now (other settings: {TEMPLATE})")
 
 
 def test_an_approval_of_an_earlier_version_says_no_configuration_and_lets_nothing_in() -> None:
