@@ -115,7 +115,7 @@ def front_state(
 
     :raises ProxyError: the proxy runs and cannot be asked.
     """
-    running = front.proxies(home, fronts)
+    running = front.serving(home, fronts)
     serves = running[0].settings() if running else None
     return reconcile.FrontState(
         params["app"],

@@ -194,7 +194,7 @@ def answering(home: Path, fronts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def accepts(container: dict[str, Any]) -> bool:
     """Whether a proxy that is described gets new connections: it runs, and was not told to finish."""
-    return bool(container["running"] and (container["restart_policy"] != LEAVES or container.get("untold")))
+    return bool(container["running"] and (container.get("restart_policy") != LEAVES or container.get("untold")))
 
 
 def _leaves(container: dict[str, Any]) -> bool:
@@ -218,12 +218,17 @@ def proxies(home: Path, fronts: list[dict[str, Any]]) -> list[Proxy]:
     return [Proxy(front.socket(container["proxy"])) for container in fronts if container["running"]]
 
 
+def serving(home: Path, fronts: list[dict[str, Any]]) -> list[Proxy]:
+    """A client of each proxy that gets new connections; one that was told to finish has closed its socket."""
+    return proxies(home, list(filter(accepts, fronts)))
+
+
 def routes(home: Path, fronts: list[dict[str, Any]]) -> Routes | None:
-    """Where the newest proxy that runs sends requests; None when no proxy runs.
+    """Where the newest proxy that gets new connections sends requests; None when there is none.
 
     :raises ProxyError: it does not answer, not even START_SECONDS later, for it may have been started just now.
     """
-    running = proxies(home, fronts)
+    running = serving(home, fronts)
     if not running:
         return None
     wait_until(lambda: _answers(running[0]), START_SECONDS)
@@ -231,11 +236,11 @@ def routes(home: Path, fronts: list[dict[str, Any]]) -> Routes | None:
 
 
 def loaded(home: Path, fronts: list[dict[str, Any]]) -> bool:
-    """Whether the newest proxy that runs has loaded the settings that are written; one that does not run has yet to.
+    """Whether the newest proxy that gets new connections has loaded the settings that are written, if there is one.
 
     :raises ProxyError: it does not answer.
     """
-    running = proxies(home, fronts)
+    running = serving(home, fronts)
     return not running or running[0].settings() == Front(home).settings()
 
 
@@ -249,9 +254,10 @@ def _answers(proxy: Proxy) -> bool:
 def route(home: Path, fronts: list[dict[str, Any]], wanted: Routes) -> None:
     """Let every proxy that runs send requests there; one that ends meanwhile has none to send.
 
-    :raises ProxyError: the newest one cannot be told.
+    :raises ProxyError: the newest one that gets new connections cannot be told.
     """
-    for number, proxy in enumerate(proxies(home, fronts)):
+    newest_first = sorted((it for it in fronts if it["running"]), key=accepts, reverse=True)
+    for number, proxy in enumerate(proxies(home, newest_first)):
         with contextlib.suppress(ProxyError) if number else contextlib.nullcontext():
             proxy.route(wanted)
 

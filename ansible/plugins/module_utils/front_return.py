@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
@@ -28,6 +29,24 @@ def put_back(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
     if not reconcile.front_differs(found):
         return []
     return reconcile.act(engine, home, found, reconcile.front_steps(found))
+
+
+def go_back(engine: Engine, params: dict[str, Any], home: Path, traffic: Callable[[], Any]) -> Any:
+    """Send the traffic back, by the front that the ledger says where the one that came with a release cannot be told.
+
+    :param traffic: sends it back.
+    :returns: what ``traffic`` returns, None where the front was put back instead, which sends the traffic back as well.
+    :raises Exception: what ``traffic`` raises, also where the front cannot be put back either.
+    """
+    try:
+        return traffic()
+    except Exception:
+        done: list[str] = []
+        with contextlib.suppress(Exception):
+            done = put_back(engine, params, home)
+        if not done:
+            raise
+    return None
 
 
 def remember(engine: Engine, home: Path, found: reconcile.Found) -> None:

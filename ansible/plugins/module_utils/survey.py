@@ -86,7 +86,7 @@ def slots(
     """
     name, free = reconcile.live_slot(found), _free_slot(found, home)
     holder = labels.slot_name(home.name, free)
-    running = front.proxies(home, list(found.fronts))
+    running = front.serving(home, list(found.fronts))
     spare = reconcile.paused_container(found) or reconcile.standby(found)
     return {
         "live": name,

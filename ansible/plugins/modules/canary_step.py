@@ -136,7 +136,7 @@ class Step:
 
     def watch(self) -> tuple[bool, str, dict[str, Any]]:
         """Look until there is a verdict; returns whether it is good, why, and the evidence."""
-        proxy: Proxy = front.proxies(self.home, self.fronts)[0]
+        proxy: Proxy = front.serving(self.home, self.fronts)[0]
         policy = verdict.Policy(
             min_requests=self.params["min_requests"],
             min_seconds=self.params["bake"],

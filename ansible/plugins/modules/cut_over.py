@@ -149,16 +149,16 @@ class CutOver:
 
         :raises Refused: it was moved back.
         """
-        fronts = front.containers(self.engine, self.params["app"], self.params["environment"])
-        previous = front.routes(self.home, fronts)
-        if previous is None:
-            raise ProxyError(f"no proxy runs for {self.params['app']}-{self.params['environment']}")
         if not self.params["verify"]:
-            return self._route(fronts, previous)
+            return self._move_back()
+        fronts, previous = self._there()
 
-        def back() -> None:
+        def traffic() -> None:
             front.route(self.home, fronts, previous)
             self.files.write_config(self.before)
+
+        def back() -> None:
+            front_return.go_back(self.engine, self.params, self.home, traffic)
             # It came with the release: the controller may be gone, and so whoever would take it back.
             front_return.put_back(self.engine, self.params, self.home)
 
@@ -166,6 +166,20 @@ class CutOver:
             done = self._route_and_watch(fronts, previous)
             move.stays = True
         return done
+
+    def _there(self) -> tuple[list[dict[str, Any]], Routes]:
+        """The proxy's containers, and where they send requests."""
+        fronts = front.containers(self.engine, self.params["app"], self.params["environment"])
+        routes = front.routes(self.home, fronts)
+        if routes is None:
+            raise ProxyError(f"no proxy runs for {self.params['app']}-{self.params['environment']}")
+        return fronts, routes
+
+    def _move_back(self) -> dict[str, Any]:
+        began = time.monotonic()
+        moved = front_return.go_back(self.engine, self.params, self.home, lambda: self._route(*self._there()))
+        took = round((time.monotonic() - began) * 1000, 1)
+        return moved or {"flip_ms": took, "moved_at": round(time.time(), 3), "changed": True}
 
     def _route(self, fronts: list[dict[str, Any]], previous: Routes) -> dict[str, Any]:
         """Send all traffic to the slot, now and when HAProxy starts again."""
@@ -181,7 +195,7 @@ class CutOver:
     def _route_and_watch(self, fronts: list[dict[str, Any]], previous: Routes) -> dict[str, Any]:
         if self.params["container"]:
             self.engine.update_restart_policy(self.params["container"], self.params["restart_policy"])
-        newest = front.proxies(self.home, fronts)[0]
+        newest = front.serving(self.home, fronts)[0]
         other = next((slot for slot, weight in previous.weights.items() if weight and slot != self.params["to"]), "")
 
         def share(weight: int) -> None:

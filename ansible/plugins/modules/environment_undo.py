@@ -170,11 +170,14 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
     files = front.Front(home)
     before = files.config()
 
-    def back() -> None:
-        """What the ledger says is live gets the traffic again, and the front that it had."""
+    def traffic() -> None:
         if found.routes:
             front.route(home, front.containers(engine, params["app"], params["environment"]), found.routes)
         files.write_config(before)
+
+    def back() -> None:
+        """What the ledger says is live gets the traffic again, and the front that it had."""
+        front_return.go_back(engine, params, home, traffic)
         front_return.put_back(engine, params, home)
 
     told = f"{previous['version']} serves again on {spare['slot']}"

@@ -310,3 +310,37 @@ def test_a_disk_that_takes_nothing_stops_no_way_back(strategy: str, number: int)
             run.play()
         (serves,) = target.reached("staging")
         assert (serves or {}).get("version") == "1.0.1"
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["the controller has gone", "the controller is there"])
+def test_a_front_that_dies_once_it_has_the_traffic_is_taken_back(
+    target: Target, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    """Nobody can tell a proxy that is dead to send the traffic back, so that the one before has to come again."""
+
+    class Dies(cut_over.Watch):  # type: ignore[misc, name-defined]
+        def run(self) -> dict[str, Any]:
+            # Nothing serves until it is mended, which would be a break of what each step has to keep.
+            monkeypatch.setattr(target, "check", lambda: None)
+            (newest, *_) = target.fronts("staging")
+            newest["State"].update(Status="restarting", Running=True)
+            newest["accepts"] = False
+            target.proxies.pop(target._key(newest))
+            return {"healthy": False, "msg": "nobody answers", "probes": [], "url": "http://public", "body": ""}
+
+    run = Run(target, "staging", front="two")
+    run.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(cut_over, "Watch", Dies)
+        if alone:
+            moved_alone(run, cut_over)
+            with pytest.raises(SystemExit, match="nobody answers"):
+                run.play()
+        else:
+            assert run.play() == "failed"
+            assert run.message == "nobody answers"
+    monkeypatch.undo()
+    target.check()
+    (serves,) = target.reached("staging")
+    assert (serves or {}).get("version") == "1.0.1"
+    assert target.loaded("staging")
