@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +20,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.slipway.core.plugins.module_utils.front import NOTHING, shared_with
 
 from tests.lab import ROOT
 
@@ -171,14 +172,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def front(image: str, folder: Path, certificate: str = "", **given: Any) -> Iterator[LoneFront]:
+def front(
+    image: str, folder: Path, certificate: str = "", protocols: Mapping[str, str] = NOTHING, **given: Any
+) -> Iterator[LoneFront]:
     """HAProxy of an image, with variables of the roles.
 
     :param certificate: chain and key, for a port with TLS.
+    :param protocols: by slot what is spoken with it, by default HTTP/1.1.
     """
     port = free_port()
     variables = {"deploy_bind": "0.0.0.0", "deploy_port": port, "proxy_tls_certificate": certificate, **given}  # noqa: S104
-    config = rendered(**variables)
+    config = shared_with(rendered(**variables), "blue", protocols)
     (folder / "run").mkdir(parents=True)
     (folder / "haproxy.cfg").write_text(config)
     (folder / "bypass").write_text("a-word-that-nobody-knows\n")

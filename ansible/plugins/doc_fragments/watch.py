@@ -30,6 +30,13 @@ options:
         description: Host header. Empty for the address asked.
         type: str
         default: ""
+      protocol:
+        description: >-
+          What a URL of the scheme http is asked in: V(http1) for HTTP/1.1, or V(h2) for HTTP/2 with prior knowledge.
+          One of the scheme https is always asked in HTTP/1.1, since TLS is not the application's own.
+        type: str
+        choices: [http1, h2]
+        default: http1
       version_source:
         description: Where the answer tells its version.
         type: str

@@ -116,6 +116,10 @@ def _of_proxy(found: reconcile.Found, says: str) -> Iterator[Drift]:
         current, desired = routes.addresses[slot], wanted.addresses[slot]
         told = f"the proxy sends requests for {slot} to {current}, and its container listens on {desired}"
         yield Drift(f"address of {slot}", current, desired, told, RECONCILE)
+    for slot in routes.misunderstood(wanted):
+        current, desired = routes.protocols[slot], wanted.protocols[slot]
+        told = f"the proxy speaks {current} with {slot}, and its container was deployed for {desired}"
+        yield Drift(f"protocol of {slot}", current, desired, told, RECONCILE)
     if found.front_damage:
         yield Drift("kept front", "damaged", "as it was written", found.front_damage, LOAD)
     if found.front and reconcile.front_differs(found):

@@ -16,7 +16,8 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Mapping
 
 from ansible_collections.slipway.core.plugins.module_utils import labels, ledger
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
@@ -24,6 +25,7 @@ from ansible_collections.slipway.core.plugins.module_utils.haproxy import FULL, 
 
 BYPASS_BYTES = 16
 START_SECONDS = 10.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 # Docker's word for a container that ends as soon as it is started, and the restart policies of proxies that finish and
 # that serve.
 RESTARTING, LEAVES, STAYS = "restarting", "no", "unless-stopped"
@@ -32,7 +34,7 @@ _SETTINGS = re.compile(r"^\s+description (\S+)$", re.MULTILINE)
 _CERTIFICATE = re.compile(r" crt /etc/slipway/(tls-\w+\.pem)")
 # A server's line, up to its share of the traffic.
 _PAGE = re.compile(r"^(\s+server switch \S+)( disabled)?$", re.MULTILINE)
-_SHARE = re.compile(r"^(\s+server (\w+) \S+ weight )(\d+)$", re.MULTILINE)
+_SHARE = re.compile(r"^(\s+server (\w+)(?:-(\w+))? \S+ weight )(\d+)((?: proto \w+)?)( disabled)?$", re.MULTILINE)
 
 
 class Front:
@@ -68,17 +70,24 @@ class Front:
 
     def next_slot(self) -> str | None:
         """The slot that gets the traffic when HAProxy starts again: empty for none, None without a configuration."""
-        shares = _SHARE.findall(self.config())
-        return next((slot for _, slot, share in shares if int(share)), "") if shares else None
+        shares = list(_SHARE.finditer(self.config()))
+        return next((line[2] for line in shares if int(line[4])), "") if shares else None
 
-    def with_slot(self, slot: str) -> str:
-        """The configuration with which a slot gets the traffic when HAProxy starts again."""
+    def protocols(self) -> dict[str, str]:
+        """By slot what HAProxy speaks with it when it starts again."""
+        return {line[2]: line[3] or labels.HTTP1 for line in _SHARE.finditer(self.config()) if not line[6]}
 
-        return shared_with(self.config(), slot)
+    def with_slot(self, slot: str, protocols: Mapping[str, str] = NOTHING) -> str:
+        """The configuration with which a slot gets the traffic when HAProxy starts again.
 
-    def start_with(self, slot: str) -> bool:
-        """Let a slot get the traffic when HAProxy starts again; returns whether another one would have got it."""
-        return self.write_config(self.with_slot(slot))
+        :param protocols: by slot what its container speaks; a slot that is left out keeps its own.
+        """
+
+        return shared_with(self.config(), slot, protocols)
+
+    def start_with(self, slot: str, protocols: Mapping[str, str] = NOTHING) -> bool:
+        """Let a slot get the traffic when HAProxy starts again; returns whether that would have been otherwise."""
+        return self.write_config(self.with_slot(slot, protocols))
 
     def with_page(self, shown: bool) -> str:
         """The configuration with which HAProxy starts with the maintenance page, or without it."""
@@ -140,11 +149,21 @@ class Front:
                 ledger.write_durably(str(path), certificate.encode("utf-8"))
 
 
-def shared_with(config: str, slot: str) -> str:
-    """A configuration with which a slot gets the traffic, or with an empty name none."""
+def shared_with(config: str, slot: str, protocols: Mapping[str, str] = NOTHING) -> str:
+    """A configuration with which a slot gets the traffic, or with an empty name none.
+
+    :param protocols: by slot what its container speaks; a slot that is left out keeps its own. A front of an earlier
+        version of us, which knows of one protocol, gets what it lacks.
+    """
 
     def share(line: re.Match[str]) -> str:
-        return f"{line[1]}{FULL if line[2] == slot else 0}"
+        spoken, weight = protocols.get(line[2]), f"{FULL if line[2] == slot else 0}"
+        if spoken is None:
+            return f"{line[1]}{weight}{line[5]}{line[6] or ''}"
+        written = f"{line[1]}{weight}{line[5]}{'' if spoken == (line[3] or labels.HTTP1) else ' disabled'}"
+        if spoken == labels.H2 and f"server {line[2]}-h2 " not in config:
+            return f"{written}\n{line[1].replace(f' {line[2]} ', f' {line[2]}-h2 ')}{weight} proto h2"
+        return written
 
     return _SHARE.sub(share, config)
 

@@ -31,7 +31,9 @@ RELOAD_SECONDS = 15.0
 _DESCRIPTION = re.compile(r"^(\s+description)\b.*$", re.MULTILINE)
 _CRT = " crt /etc/slipway/"
 _CRT_FILE = re.compile(rf"{_CRT}\S+")
-_SERVER = re.compile(r"^(\s+server (\w+) 127\.0\.0\.1):\d+( .*)$", re.MULTILINE)
+_SERVER = re.compile(r"^(\s+server (\w+)(?:-h2)? 127\.0\.0\.1):\d+( .*)$", re.MULTILINE)
+_OF_H2 = re.compile(r"^\s+server \w+-h2 .*\n", re.MULTILINE)
+_HTTP1 = dict.fromkeys(labels.BEHIND_PROXY, labels.HTTP1)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Place:
     :param slot: the slot that gets the traffic when HAProxy starts, empty for none.
     :param page: whether everybody gets the maintenance page.
     :param ports: the loopback port of each slot that has a container; the others get that of the configuration.
+    :param protocols: what each slot that has a container speaks; the others keep what is written.
     :param patience: seconds that an earlier container of the same image may take to finish.
     """
 
@@ -50,6 +53,7 @@ class Place:
     slot: str = ""
     page: bool = False
     ports: Mapping[str, int] = field(default_factory=dict)
+    protocols: Mapping[str, str] = field(default_factory=dict)
     patience: int = 30
 
 
@@ -86,7 +90,8 @@ def config(wanted: Front, place: Place) -> str:
 
     text = _DESCRIPTION.sub(rf"\1 {wanted.name}", wanted.config)
     text = text.replace(_CRT + front_snapshot.TLS_FILE, f"{_CRT}tls-{wanted.shown}.pem")
-    return front.paged(front.shared_with(_SERVER.sub(port, text), place.slot), place.page)
+    spoken = {**front.Front(place.home).protocols(), **place.protocols}
+    return front.paged(front.shared_with(_SERVER.sub(port, text), place.slot, spoken), place.page)
 
 
 def is_written(wanted: Front, home: Path) -> bool:
@@ -98,7 +103,8 @@ def is_written(wanted: Front, home: Path) -> bool:
 
 
 def _anywhere(text: str) -> str:
-    return _SERVER.sub(r"\1\3", front.paged(front.shared_with(text, ""), False))
+    settled = _OF_H2.sub("", front.shared_with(text, "", _HTTP1))
+    return _SERVER.sub(r"\1\3", front.paged(settled, False))
 
 
 def body(wanted: Front, place: Place, previous: str) -> dict[str, Any]:
@@ -155,7 +161,7 @@ def as_found(home: Path, proxy: Mapping[str, Any], details: Mapping[str, Any]) -
         front_snapshot.CERTIFICATE: "given" if public and public[3] else "",
     }
     settled = _CRT_FILE.sub(_CRT + front_snapshot.TLS_FILE, _DESCRIPTION.sub(r"\1", text))
-    return Front(settings, front.paged(front.shared_with(settled, ""), False), written.certificate())
+    return Front(settings, front.paged(front.shared_with(settled, "", _HTTP1), False), written.certificate())
 
 
 def reload_config(engine: Engine, called: str, proxy: Proxy) -> None:

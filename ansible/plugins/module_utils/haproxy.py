@@ -2,8 +2,9 @@
 
 Protocol: https://docs.haproxy.org/2.6/management.html#9.3 (commands as text over the stats socket, several in one
 line with semicolons, the answer until the socket is closed). Backends and servers are those that the role ``proxy``
-renders: ``app`` with the servers ``blue`` and ``green``, ``candidate`` with the same two for people who ask for the
-candidate, ``maintenance`` with the server ``switch``.
+renders: ``app`` with the servers of the slots, ``candidate`` with the same for people who ask for the candidate,
+``maintenance`` with the server ``switch``. A slot has two servers with one address, ``blue`` for HTTP/1.1 and
+``blue-h2`` for HTTP/2, since HAProxy cannot be told to speak another protocol with one: the other one is disabled.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ APP, CANDIDATE, MAINTENANCE = "app", "candidate", "maintenance"
 SWITCH = f"{MAINTENANCE}/switch"
 FULL = 100
 RUNNING = "2"
+PROTOCOLS = (labels.HTTP1, labels.H2)
 
 
 class ProxyError(Exception):
@@ -35,12 +37,14 @@ class Routes:
     :param asked: the slot that people reach by asking for the candidate; empty for none.
     :param maintenance: whether everybody gets the maintenance page.
     :param addresses: by slot the ``address:port`` that its requests are sent to; a slot that is left out keeps its own.
+    :param protocols: by slot what its container speaks; a slot that is left out keeps its own.
     """
 
     weights: Mapping[str, int]
     asked: str = ""
     maintenance: bool = False
     addresses: Mapping[str, str] = field(default_factory=dict, compare=False)
+    protocols: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def described(self) -> str:
@@ -52,10 +56,22 @@ class Routes:
         """The slots whose requests go to another address than ``wanted`` says."""
         return [slot for slot, address in wanted.addresses.items() if self.addresses.get(slot, address) != address]
 
+    def misunderstood(self, wanted: Routes) -> list[str]:
+        """The slots whose requests are sent in another protocol than ``wanted`` says."""
+        return [slot for slot, spoken in wanted.protocols.items() if self.protocols.get(slot, spoken) != spoken]
+
 
 def all_to(slot: str) -> dict[str, int]:
     """The weights with which one slot gets everything; an empty name gives no slot anything."""
     return {name: FULL if name == slot else 0 for name in SLOTS}
+
+
+def server(slot: str, protocol: str) -> str:
+    """The server of a slot that speaks a protocol."""
+    return slot if protocol == labels.HTTP1 else f"{slot}-{protocol}"
+
+
+_SERVERS = {server(slot, protocol): (slot, protocol) for slot in SLOTS for protocol in PROTOCOLS}
 
 
 def shared(live: str, candidate: str, weight: int) -> dict[str, int]:
@@ -120,23 +136,34 @@ class Proxy:
 
     def routes(self) -> Routes:
         """Where requests go now."""
-        lines = self.ask("show servers state").splitlines()
-        header = next((line[2:].split() for line in lines if line.startswith("# ")), [])
+        return self._routes(self._servers())
+
+    @staticmethod
+    def _routes(servers: Mapping[tuple[str, str], Mapping[str, str]]) -> Routes:
         weights = dict.fromkeys(SLOTS, 0)
         addresses: dict[str, str] = {}
+        protocols: dict[str, str] = {}
         asked, maintenance = "", False
-        for line in lines:
-            row = dict(zip(header, line.split()))
-            running = row.get("srv_op_state") == RUNNING
-            backend, server = row.get("be_name"), row.get("srv_name", "")
-            if backend == APP and server in weights:
-                weights[server] = int(row["srv_uweight"]) if running else 0
-                addresses[server] = f"{row['srv_addr']}:{row['srv_port']}"
+        for (backend, name), row in servers.items():
+            running = row["srv_op_state"] == RUNNING
+            slot, protocol = _SERVERS.get(name, ("", ""))
+            if backend == APP and slot:
+                addresses[slot] = f"{row['srv_addr']}:{row['srv_port']}"
+                if running:
+                    weights[slot] = int(row["srv_uweight"])
+                    protocols[slot] = protocol
             elif backend == CANDIDATE and running:
-                asked = server
+                asked = slot
             elif backend == MAINTENANCE:
                 maintenance = running
-        return Routes(weights, asked, maintenance, addresses)
+        return Routes(weights, asked, maintenance, addresses, protocols)
+
+    def _servers(self) -> dict[tuple[str, str], dict[str, str]]:
+        """What HAProxy tells of each server, by the names of backend and server."""
+        lines = self.ask("show servers state").splitlines()
+        header = next((line[2:].split() for line in lines if line.startswith("# ")), [])
+        rows = (dict(zip(header, line.split())) for line in lines)
+        return {(row["be_name"], row["srv_name"]): row for row in rows if "srv_op_state" in row}
 
     def route(self, routes: Routes) -> None:
         """Send requests there from now on, without a reload: what gains comes before what loses.
@@ -144,11 +171,24 @@ class Proxy:
         Requests that are being answered stay where they are.
         """
         self._point(routes.addresses)
+        rows = self._servers()
+        known = {name for backend, name in rows if backend == APP}
+        spoken = {**dict.fromkeys(SLOTS, labels.HTTP1), **self._routes(rows).protocols, **routes.protocols}
         gaining = sorted(routes.weights.items(), key=lambda share: -share[1])
-        commands = [f"set server {APP}/{slot} state ready" for slot, weight in gaining if weight]
-        commands += [f"set server {APP}/{slot} weight {weight}" for slot, weight in gaining]
+        ready = {server(slot, spoken[slot]): slot for slot, _ in gaining}
+        missing = sorted(set(ready) - known)
+        if missing:
+            raise ProxyError(f"HAProxy has loaded no configuration with the server {APP}/{missing[0]}")
+        servers = [(slot, name) for slot, _ in gaining for name in _names(slot) if name in known]
+        named = [name for slot, name in servers if slot in routes.protocols or routes.weights[slot]]
+        # What speaks the wrong protocol is off before it could get a share.
+        commands = [f"set server {APP}/{name} state ready" for name in named if name in ready]
+        commands += [f"set server {APP}/{name} state maint" for name in named if name not in ready]
+        commands += [f"set server {APP}/{name} weight {routes.weights[slot]}" for slot, name in servers]
         commands += [
-            f"set server {CANDIDATE}/{slot} state {'ready' if slot == routes.asked else 'maint'}" for slot in SLOTS
+            f"set server {CANDIDATE}/{name} state {'ready' if slot == routes.asked and name in ready else 'maint'}"
+            for slot, name in servers
+            if (CANDIDATE, name) in rows
         ]
         commands.append(f"set server {SWITCH} state {'ready' if routes.maintenance else 'maint'}")
         self.tell(*commands)
@@ -160,10 +200,10 @@ class Proxy:
         """
         if not addresses or not self.routes().misses(Routes({}, addresses=addresses)):
             return
-        for slot, address in addresses.items():
-            host, _, port = address.rpartition(":")
-            for backend in (APP, CANDIDATE):
-                answer = self.ask(f"set server {backend}/{slot} addr {host} port {port}")
+        servers = [name for name in self._servers() if _SERVERS.get(name[1], ("",))[0] in addresses]
+        for backend, name in servers:
+            host, _, port = addresses[_SERVERS[name][0]].rpartition(":")
+            answer = self.ask(f"set server {backend}/{name} addr {host} port {port}")
         if self.routes().misses(Routes({}, addresses=addresses)):
             raise ProxyError(f"HAProxy does not send {', '.join(addresses)} elsewhere: {' '.join(answer.split())}")
 
@@ -174,7 +214,7 @@ class Proxy:
         """
         try:
             rows = haproxy_stats.parse(self.ask("show stat"))
-            return {slot: haproxy_stats.counters(rows, APP, slot) for slot in SLOTS}
+            return {slot: haproxy_stats.together(rows, APP, _names(slot)) for slot in SLOTS}
         except ValueError as error:
             raise ProxyError(str(error)) from error
 
@@ -186,9 +226,14 @@ class Proxy:
         """Requests, streams and WebSockets that a slot is answering, those of people who asked for it included."""
         try:
             rows = haproxy_stats.parse(self.ask("show stat"))
-            return sum(haproxy_stats.counters(rows, backend, slot).sessions for backend in (APP, CANDIDATE))
+            return sum(haproxy_stats.together(rows, backend, _names(slot)).sessions for backend in (APP, CANDIDATE))
         except ValueError as error:
             raise ProxyError(str(error)) from error
+
+
+def _names(slot: str) -> list[str]:
+    """The servers of a slot."""
+    return [server(slot, protocol) for protocol in PROTOCOLS]
 
 
 def wait_until(condition: Callable[[], Any], deadline: float, interval: float = 0.1) -> bool:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass, fields
+from typing import Sequence
 
 from ansible_collections.slipway.core.plugins.module_utils.crowd import Sample
 
@@ -138,6 +139,21 @@ def counters(rows: Rows, pxname: str, svname: str) -> Counters:
         aborts=_number(row, name, "srv_abrt"),
         attempts=_number(row, name, "stot"),
     )
+
+
+def together(rows: Rows, pxname: str, svnames: Sequence[str]) -> Counters:
+    """The counters of several servers that are one application's, of which one at a time is not disabled.
+
+    What HAProxy does not know is left out, unless it knows none of them.
+
+    :raises ValueError: as for :func:`counters`.
+    """
+    known = [name for name in svnames if (pxname, name) in rows] or svnames[:1]
+    each = [counters(rows, pxname, name) for name in known]
+    enabled = [it for name, it in zip(known, each) if not rows[pxname, name].get("status", "").startswith("MAINT")]
+    counted = [field.name for field in fields(Counters) if field.name != "response_ms"]
+    sums = {name: sum(getattr(it, name) for it in each) for name in counted}
+    return Counters(response_ms=(enabled or each)[0].response_ms, **sums)
 
 
 def _number(row: dict[str, str], name: str, column: str) -> int:

@@ -14,6 +14,7 @@ DIGEST = PREFIX + "digest"
 CONFIG = PREFIX + "config"
 RUN = PREFIX + "run"
 SLOT = PREFIX + "slot"
+PROTOCOL = PREFIX + "protocol"
 
 PROXY = PREFIX + "proxy"
 
@@ -22,6 +23,8 @@ PUBLIC = "public"
 FRONT = "proxy"
 """The slot of the proxy's own container."""
 BEHIND_PROXY = ("blue", "green")
+HTTP1, H2 = "http1", "h2"
+"""What the application of a container speaks: HTTP/1.1, or HTTP/2 in clear with prior knowledge."""
 FAILED = "failed"
 """What is kept of a failed attempt, under a name of its own, is in no slot any more."""
 
@@ -54,11 +57,10 @@ def _is_failed(container: dict[str, Any], labels: dict[str, str]) -> bool:
 def describe(container: dict[str, Any]) -> dict[str, Any]:
     """One container of ours, from the Engine's inspection of it.
 
-    :returns: id, name, image (as it was asked for), version, commit, digest, config, run, slot, proxy (its identity),
-        restart_policy, status
-        (``running``, ``paused``, ``exited``, …), running (which one that is paused is not), exit_code, oom_killed,
-        started_at, and ports: a mapping of ``<port>/<protocol>`` to ``ip:port``, empty while it is stopped; bindings is
-        the same as it was asked for.
+    :returns: id, name, image (as it was asked for), version, commit, digest, config, run, slot, protocol, proxy (its
+        identity), restart_policy, status (``running``, ``paused``, ``exited``, …), running (which one that is paused is
+        not), exit_code, oom_killed, started_at, and ports: a mapping of ``<port>/<protocol>`` to ``ip:port``, empty
+        while it is stopped; bindings is the same as it was asked for.
     """
     labels = container["Config"].get("Labels") or {}
     state = container["State"]
@@ -73,6 +75,8 @@ def describe(container: dict[str, Any]) -> dict[str, Any]:
         "config": labels.get(CONFIG, ""),
         "run": labels.get(RUN, ""),
         "slot": FAILED if _is_failed(container, labels) else labels.get(SLOT, ""),
+        # One that an earlier version of us has made was asked in nothing else.
+        "protocol": labels.get(PROTOCOL, HTTP1),
         "proxy": labels.get(PROXY, ""),
         "restart_policy": ((container.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name", ""),
         "status": state["Status"],

@@ -172,11 +172,13 @@ def wanted_routes(found: Found) -> Routes:
     slot, live = live_slot(found), live_container(found.ours, found.live)
     maintenance = found.routes.maintenance if found.routes else False
     canary = paused_container(found)
-    addresses = {it["slot"]: address for it in (live if slot else None, canary) if it for address in _addresses(it)}
+    served = [it for it in (live if slot else None, canary) if it]
+    addresses = {it["slot"]: address for it in served for address in _addresses(it)}
+    protocols = {it["slot"]: it["protocol"] for it in served}
     if not canary or not found.paused:
-        return Routes(all_to(slot), maintenance=maintenance, addresses=addresses)
+        return Routes(all_to(slot), maintenance=maintenance, addresses=addresses, protocols=protocols)
     weights = shared(slot, canary["slot"], int(found.paused["weight"]))
-    return Routes(weights, canary["slot"], maintenance, addresses)
+    return Routes(weights, canary["slot"], maintenance, addresses, protocols)
 
 
 def _addresses(container: Described) -> list[str]:
@@ -269,9 +271,14 @@ def slot_ports(found: Found) -> dict[str, int]:
     }
 
 
+def slot_protocols(found: Found) -> dict[str, str]:
+    """What the container of each slot speaks."""
+    return {it["slot"]: it["protocol"] for it in found.ours if it["slot"] in labels.BEHIND_PROXY}
+
+
 def _front_place(found: Found, state: FrontState) -> front_change.Place:
-    page = bool(found.routes and found.routes.maintenance)
-    return front_change.Place(state.home, state.app, state.environment, live_slot(found), page, slot_ports(found))
+    page, ports, spoken = bool(found.routes and found.routes.maintenance), slot_ports(found), slot_protocols(found)
+    return front_change.Place(state.home, state.app, state.environment, live_slot(found), page, ports, spoken)
 
 
 def front_steps(found: Found) -> list[Step]:
@@ -287,7 +294,7 @@ def _traffic(found: Found) -> list[Step]:
         return [Step("start_front", newest), Step("route", routes=wanted)]
     if not any(it["running"] for it in found.fronts):
         return []
-    reached = found.routes is not None and not found.routes.misses(wanted)
+    reached = found.routes is not None and not found.routes.misses(wanted) and not found.routes.misunderstood(wanted)
     # Another one that accepts connections still may send them where nothing will be.
     alone = sum(front.accepts(it) for it in found.fronts) <= 1
     agreed = reached and alone and found.routes == wanted and found.next_slot in (live_slot(found), None)
@@ -340,7 +347,7 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
         standby_mark.take_away(home)
     if any(step.routes for step in todo):
         # First of all: what is started or removed below must not meet a proxy that starts with another slot.
-        front.Front(home).start_with(live_slot(found))
+        front.Front(home).start_with(live_slot(found), wanted_routes(found).protocols)
     started = [step.container for step in todo if step.verb == "start_front"]
     for step in todo:
         name = str((step.container or {}).get("name"))

@@ -146,7 +146,8 @@ def proxy(
     files = front.Front(home)
     page = bool(found.routes and found.routes.maintenance)
     slot, ports = reconcile.live_slot(found), reconcile.slot_ports(found)
-    place = front_change.Place(home, params["app"], params["environment"], slot, page, ports)
+    spoken = reconcile.slot_protocols(found)
+    place = front_change.Place(home, params["app"], params["environment"], slot, page, ports, spoken)
     image = str(asked.settings[front_change.IMAGE]) if asked else ""
     return {
         "wanted": front_change.config(asked, place) if asked else "",

@@ -6,11 +6,13 @@ import functools
 import time
 import uuid
 from dataclasses import dataclass, field
+from http.client import BadStatusLine
 from pathlib import Path
 from typing import Any, Callable
 from urllib.error import HTTPError
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.slipway.core.plugins.module_utils import http2, labels
 from ansible_collections.slipway.core.plugins.module_utils.deadline import within
 from ansible_collections.slipway.core.plugins.module_utils.probe import SOURCES, Expectation, judge
 
@@ -38,6 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
             "path": {"type": "str", "required": True},
             "statuses": {"type": "list", "elements": "int", "default": [200]},
             "host": {"type": "str", "default": ""},
+            "protocol": {"type": "str", "choices": [labels.HTTP1, labels.H2], "default": labels.HTTP1},
             "version_source": {"type": "str", "choices": list(SOURCES), "default": "none"},
             "version_key": {"type": "str", "default": "version"},
             "smoke_paths": {"type": "list", "elements": "str", "default": []},
@@ -72,7 +75,7 @@ def fetch(url: str, params: dict[str, Any]) -> dict[str, Any]:
     try:
         answer, content = within(params["timeout"], functools.partial(_ask, url, headers, params))
     except Exception as error:  # what urllib, ssl and the cookie jar raise has no common base
-        return {"status": -1, "content": "", "msg": str(error) or type(error).__name__}
+        return {"status": -1, "content": "", "msg": _reason(error)}
     told = {name.lower().replace("-", "_"): value for name, value in answer.headers.items()}
     page = params["page"] and (answer.code, answer.headers.get(PAGE_HEADER), answer.headers.get(REQUEST_HEADER))
     is_page = page == (SERVICE_UNAVAILABLE, params["page"], asked)
@@ -87,8 +90,19 @@ def _word(path: str | None) -> str:
         return ""
 
 
+def _reason(error: Exception) -> str:
+    """Why there is no answer."""
+    line = str(error.args[0]) if isinstance(error, BadStatusLine) else ""
+    if http2.is_answer(line.encode("iso-8859-1", "replace")):
+        return "it answers in HTTP/2 alone: set deploy_protocol: h2"
+    return str(error) or type(error).__name__
+
+
 def _ask(url: str, headers: dict[str, str], params: dict[str, Any]) -> tuple[Any, str]:
     """An answer and its content, whatever its status."""
+    if params["check"].get("protocol") == labels.H2 and url.startswith("http://"):
+        told = http2.get(url, headers, params["timeout"], BODY_CHARACTERS)
+        return told, told.content.decode("utf-8", "replace")
     try:
         answer = open_url(
             url,

@@ -72,6 +72,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
     front,
     history,
+    labels,
     recording,
     standby_mark,
     way_back,
@@ -119,7 +120,9 @@ def main() -> None:
             other = next(name for name in SLOTS if name != slot)
             live = other if before and before.weights[other] else ""
             maintenance = bool(before and before.maintenance)
-            front.route(home, fronts, Routes(shared(live, slot, weight), slot, maintenance))
+            details = engine.container(params["container"])
+            spoken = {slot: labels.describe(details)["protocol"]} if details else {}
+            front.route(home, fronts, Routes(shared(live, slot, weight), slot, maintenance, protocols=spoken))
     except Exception as error:
         if entry is None:
             module.fail_json(msg=environment.explain(error))

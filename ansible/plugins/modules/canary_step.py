@@ -86,7 +86,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front, lock, soak, verdict, way_back
+from ansible_collections.slipway.core.plugins.module_utils import (
+    environment,
+    front,
+    labels,
+    lock,
+    soak,
+    verdict,
+    way_back,
+)
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
     SLOTS,
@@ -118,6 +126,8 @@ class Step:
         self.engine = Engine()
         self.fronts = front.containers(self.engine, params["app"], params["environment"])
         self.warning = ""
+        details = self.engine.container(params["container"])
+        self.spoken = {params["slot"]: labels.describe(details)["protocol"]} if details else {}
         self.live = next(slot for slot in SLOTS if slot != params["slot"])
         self.before = front.routes(self.home, self.fronts)
         if self.before is None:
@@ -127,7 +137,8 @@ class Step:
         """Give the candidate its share."""
         slot = self.params["slot"]
         maintenance = bool(self.before and self.before.maintenance)
-        front.route(self.home, self.fronts, Routes(shared(self.live, slot, weight), slot, maintenance))
+        wanted = Routes(shared(self.live, slot, weight), slot, maintenance, protocols=self.spoken)
+        front.route(self.home, self.fronts, wanted)
 
     def back(self) -> None:
         """Give everything to the live slot."""

@@ -97,6 +97,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     environment,
     front,
     front_return,
+    labels,
     soak,
     standby_mark,
     verdict,
@@ -185,11 +186,12 @@ class CutOver:
         """Send all traffic to the slot, now and when HAProxy starts again."""
         proven = self.params["slot_url"].rpartition("/")[2]
         addresses = {self.params["to"]: proven} if proven else {}
-        wanted = Routes(all_to(self.params["to"]), maintenance=previous.maintenance, addresses=addresses)
+        spoken = {self.params["to"]: self.params["check"]["protocol"]} if proven else {}
+        wanted = Routes(all_to(self.params["to"]), "", previous.maintenance, addresses, spoken)
         began = time.monotonic()
         front.route(self.home, fronts, wanted)
         moved = {"flip_ms": round((time.monotonic() - began) * 1000, 1), "moved_at": round(time.time(), 3)}
-        wrote = self.files.start_with(self.params["to"])
+        wrote = self.files.start_with(self.params["to"], spoken)
         return {**moved, "changed": wrote or previous != wanted}
 
     def _route_and_watch(self, fronts: list[dict[str, Any]], previous: Routes) -> dict[str, Any]:
@@ -211,18 +213,19 @@ class CutOver:
             self.params,
             gone=gone,
             disturbed=watched.trouble,
-            excused=lambda: bool(other) and self._fails_too(previous.addresses.get(other, "")),
+            excused=lambda: bool(other) and self._fails_too(previous, other),
             proven=True,
         ).run()
         if not seen["healthy"]:
             raise Refused(**seen, soak=watched.told(), returned=True)
         return {**moved, **seen, "soak": watched.told(), "said": watched.warnings}
 
-    def _fails_too(self, address: str) -> bool:
+    def _fails_too(self, previous: Routes, slot: str) -> bool:
         """Whether the release before, asked at the same time, does not answer either: then it is the machine."""
-        if not address:
+        if slot not in previous.addresses:
             return False
-        status = fetch(f"http://{address}{self.params['check']['path']}", self.direct)["status"]
+        check = {**self.params["check"], "protocol": previous.protocols.get(slot, labels.HTTP1)}
+        status = fetch(f"http://{previous.addresses[slot]}{check['path']}", {**self.direct, "check": check})["status"]
         return not 0 < status < SERVER_ERRORS
 
 
@@ -253,7 +256,8 @@ def main() -> None:
     )
     params = module.params
     cut_over = CutOver(params)
-    diff = cut_over.files.diff(cut_over.files.with_slot(params["to"]))
+    spoken = {params["to"]: params["check"]["protocol"]} if params["slot_url"] else {}
+    diff = cut_over.files.diff(cut_over.files.with_slot(params["to"], spoken))
     if module.check_mode:
         changed = diff["before"] != diff["after"] or not diff["before"]
         module.exit_json(changed=changed, diff=diff, story=f"traffic would go to {params['to']}")

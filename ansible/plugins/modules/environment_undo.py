@@ -183,12 +183,20 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
     told = f"{previous['version']} serves again on {spare['slot']}"
     ports, patience = reconcile.slot_ports(found), params["drain_timeout"]
     place = front_change.Place(
-        home, params["app"], params["environment"], spare["slot"], maintenance, ports, patience
+        home,
+        params["app"],
+        params["environment"],
+        spare["slot"],
+        maintenance,
+        ports,
+        reconcile.slot_protocols(found),
+        patience,
     )
     with way_back.unless_it_stays(back, "the traffic") as move:
         fronts = front_return.bring_for(engine, found, place, previous)
-        front.route(home, fronts, Routes(all_to(spare["slot"]), maintenance=maintenance))
-        files.start_with(spare["slot"])
+        spoken = {spare["slot"]: spare["protocol"]}
+        front.route(home, fronts, Routes(all_to(spare["slot"]), maintenance=maintenance, protocols=spoken))
+        files.start_with(spare["slot"], spoken)
         with held.whole():
             entry = recording.record(str(path), "deployed", fields, module.warn)
             move.stays = True

@@ -94,6 +94,7 @@ def apply(engine: Engine, params: dict[str, Any], home: Path) -> list[str]:
         params["slot"] or reconcile.live_slot(found),
         bool(found.routes and found.routes.maintenance),
         reconcile.slot_ports(found),
+        reconcile.slot_protocols(found),
         params["timeout"],
     )
     return front_change.bring(engine, front_snapshot.read(home, params["front"]), place, params["start"])

@@ -37,7 +37,7 @@ def start(
 
         def begin(**variables: Any) -> LoneFront:
             folder = tmp_path_factory.mktemp("front") / "etc"
-            return stack.enter_context(lone_front.front(image, folder, **slots, **variables))
+            return stack.enter_context(lone_front.front(image, folder, **{**slots, **variables}))
 
         yield begin
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,7 +224,8 @@ class Proxy:
     def route(self, routes: Routes) -> None:
         self._state()
         with self._target.step(f"traffic to {routes.described}"):
-            self._state()["routes"] = routes
+            kept = self._state()["routes"].protocols
+            self._state()["routes"] = replace(routes, protocols={**kept, **routes.protocols})
 
     def sessions(self, slot: str) -> int:
         return self._target.sessions

@@ -140,7 +140,7 @@ class Target:
         """HAProxy reads its configuration, at a start or a reload."""
         key = self._key(container)
         files = front.Front(self.directory / key[0])
-        routes = Routes(all_to(files.next_slot() or ""))
+        routes = Routes(all_to(files.next_slot() or ""), protocols=files.protocols())
         self.made += 1
         self.proxies[key] = {"pid": self.made, "routes": routes, "settings": files.settings()}
 
@@ -198,18 +198,21 @@ class Target:
         return environment.find(Engine(self), where, self.home(env), self.history(env))
 
     def reached(self, env: str, restarted: bool = False) -> list[dict[str, Any] | None]:
-        """The containers that requests reach, None for a slot without one: now, or if everything started again."""
+        """The containers that requests reach, None for a slot without one that understands them: now, or if everything
+        started again."""
         running = {it["Id"]: self._survives(it) if restarted else it["State"]["Running"] for it in self.containers}
         ours = [it for it in self.described(env) if running[it["id"]]]
         fronts = [it for it in self.fronts(env) if running[it["Id"]] and it["accepts"]]
         if not fronts:
             return [it for it in ours if it["slot"] == labels.PUBLIC]
-        after_start = Routes(all_to(front.Front(self.home(env)).next_slot() or ""))
-        slots: set[str] = set()
+        files = front.Front(self.home(env))
+        after_start = Routes(all_to(files.next_slot() or ""), protocols=files.protocols())
+        slots: set[tuple[str, str]] = set()
         for proxy in fronts:
             routes = after_start if restarted else self.proxies[self._key(proxy)]["routes"]
-            slots |= {slot for slot, weight in routes.weights.items() if weight} | ({routes.asked} - {""})
-        return [next((it for it in ours if it["slot"] == slot), None) for slot in sorted(slots)]
+            named = {slot for slot, weight in routes.weights.items() if weight} | ({routes.asked} - {""})
+            slots |= {(slot, routes.protocols[slot]) for slot in named}
+        return [next((it for it in ours if (it["slot"], it["protocol"]) == slot), None) for slot in sorted(slots)]
 
     def loaded(self, env: str) -> list[str]:
         """With which fronts the proxies run that get connections."""

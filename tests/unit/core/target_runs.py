@@ -60,6 +60,7 @@ class Run:
     config: str = "a"
     trouble: str = ""
     pause: bool = False
+    protocol: str = ""  # without one it is h2 with the configuration c, and http1 with any other
     setting: str = "1"
     front: str = "one"
     certificate: str = ""
@@ -111,7 +112,7 @@ class Run:
             "secrets_path": "/run/secrets",
             "container_port": 8000,
             "restart_policy": "unless-stopped",
-            "health": {"path": "/health"},
+            "health": {"path": "/health", "protocol": self.protocol or ("h2" if self.config == "c" else "http1")},
             **({} if self.proxied else public),
         }
 
@@ -141,6 +142,7 @@ class Run:
             run=self.id,
             gone=self.target.dead_runs.get(self.env, ""),
         )
+        self.spoken = self.open["spec"]["health"]["protocol"]
         self.target.stopped.clear()
         left = [it for it in self.open["drift"] if it["repair"] != drift.LOAD]
         assert left == [] or self.tampered, "what a run has made is not what it should have"
@@ -240,7 +242,8 @@ class Run:
         """The lines of the role's template that the modules read, and the settings that they do."""
         port, tls = PORTS[self.env], " ssl crt /etc/slipway/tls.pem" if self.certificate else ""
         lines = ["    description ", f"    # {self.setting}", f"    bind 127.0.0.1:{port}{tls}"]
-        lines += [f"    server {it} 127.0.0.1:{port + far} weight 0" for it, far in (("blue", 10000), ("green", 20000))]
+        servers = [(it, f"127.0.0.1:{port + far} weight 0") for it, far in (("blue", 10000), ("green", 20000))]
+        lines += [f"    server {it} {at}\n    server {it}-h2 {at} proto h2 disabled" for it, at in servers]
         named = {"proxy_image": self.front, "deploy_port": port, "deploy_bind": "127.0.0.1", "proxy_redirect_port": 0}
         named |= {"proxy_blue_port": port + 10000, "proxy_green_port": port + 20000}
         config = "\n".join([*lines, "    server switch 127.0.0.1:1 disabled", ""])
@@ -252,9 +255,7 @@ class Run:
         """All that the front needs; nothing that serves is touched."""
         proxy = self.open["proxy"]
         current = [it["name"] for it in proxy["fronts"]][:1] == [proxy["name"]]
-        self._here(
-            proxy_files, front=proxy["front"], config=proxy["wanted"], loaded=proxy["loaded"], current=current
-        )
+        self._here(proxy_files, front=proxy["front"], config=proxy["wanted"], loaded=proxy["loaded"], current=current)
 
     def bring_front(self) -> None:
         """Right with the cut-over."""
@@ -288,7 +289,7 @@ class Run:
 
     def _prove(self, name: str, slot: str, port: int, health: bool = True) -> None:
         own = {"app": APP, "environment": self.env, "version": self.release["version"], "slot": slot, "run": self.id}
-        own |= {"digest": self.release["digest"], "config": self.open["config"]}
+        own |= {"digest": self.release["digest"], "config": self.open["config"], "protocol": self.spoken}
         self._do(
             candidate,
             directory=self.open["home"],
@@ -320,7 +321,7 @@ class Run:
         self._do(container_switch, stop=stop, start=start, home=home, run=self.id, goes_back=goes_back)
 
     def _move(self, to: str, verify: bool = True) -> None:
-        check = {"path": "/health", "host": "", "smoke_paths": []}
+        check = {"path": "/health", "host": "", "protocol": self.spoken, "smoke_paths": []}
         port = PORTS[self.env] + {"blue": 10000, "green": 20000}.get(to, 0)
         more = {"slot_url": f"http://127.0.0.1:{port}", "container": self.name} if verify else {"verify": False}
         self._here(cut_over, to=to, url="http://public", check=check, **more)

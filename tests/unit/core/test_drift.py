@@ -221,6 +221,7 @@ BLUE = {
     "name": "app-staging-blue",
     "run": "run-1",
     "slot": "blue",
+    "protocol": "http1",
     "running": True,
     "status": "running",
     "ports": {"8000/tcp": "127.0.0.1:18081"},
@@ -266,6 +267,10 @@ def test_an_environment_as_its_ledger_says() -> None:
         (
             {"routes": Routes(all_to("blue"), addresses={"blue": "10.0.0.9:80"})},
             "the proxy sends requests for blue to 10.0.0.9:80, and its container listens on 127.0.0.1:18081",
+        ),
+        (
+            {"routes": Routes(all_to("blue"), addresses=THERE, protocols={"blue": "h2"})},
+            "the proxy speaks h2 with blue, and its container was deployed for http1",
         ),
     ],
 )

@@ -48,6 +48,34 @@ def test_another_slot_gets_the_traffic_at_the_next_start_and_nothing_else_change
     assert not front.start_with("blue")
 
 
+SPOKEN = """
+    server blue 127.0.0.1:18081 weight 100
+    server blue-h2 127.0.0.1:18081 weight 100 proto h2 disabled
+    server green 127.0.0.1:28081 weight 0
+    server green-h2 127.0.0.1:28081 weight 0 proto h2 disabled
+"""
+
+
+def test_what_haproxy_speaks_with_a_slot_is_written_with_the_traffic(front: Front) -> None:
+    assert front.protocols() == {"blue": "http1", "green": "http1"}
+    front.write_config(SPOKEN)
+    assert front.start_with("green", {"green": "h2"})
+    assert (
+        front.config()
+        == """
+    server blue 127.0.0.1:18081 weight 0
+    server blue-h2 127.0.0.1:18081 weight 0 proto h2 disabled
+    server green 127.0.0.1:28081 weight 100 disabled
+    server green-h2 127.0.0.1:28081 weight 100 proto h2
+"""
+    )
+    assert (front.next_slot(), front.protocols()) == ("green", {"blue": "http1", "green": "h2"})
+    front.start_with("blue")
+    assert front.protocols() == {"blue": "http1", "green": "h2"}
+    front.start_with("blue", {"green": "http1"})
+    assert front.config() == SPOKEN
+
+
 def test_no_slot_gets_any_before_the_first_deployment(front: Front) -> None:
     front.start_with("")
     assert front.next_slot() == ""

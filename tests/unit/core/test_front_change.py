@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,7 @@ PLACES = {
     "blue": {"slot": "blue"},
     "green on another port": {"slot": "green", "ports": {"green": 28090}},
     "nobody": {},
+    "green in HTTP/2": {"slot": "green", "ports": {"green": 28090}, "protocols": {"blue": "http1", "green": "h2"}},
     "the page": {"slot": "blue", "page": True},
 }
 
@@ -59,6 +61,25 @@ def test_what_moves_with_the_traffic_makes_no_other_front(tmp_path: Path, place:
     assert front_change.is_written(FRONT, tmp_path)
     assert files.settings() == FRONT.name
     assert files.certificate() == PEM
+
+
+SERVERS = """\
+    server blue 127.0.0.1:18081 weight 0
+    server green 127.0.0.1:28090 weight 100 disabled
+    server green-h2 127.0.0.1:28090 weight 100 proto h2
+"""
+_SERVER = r"    server (\w+) (\S+) weight 0\n"
+TWINS = re.sub(_SERVER, r"\g<0>    server \1-h2 \2 weight 0 proto h2 disabled\n", CONFIG)
+
+
+def test_a_front_that_was_made_when_nothing_spoke_http_2_speaks_it_with_what_is_live(tmp_path: Path) -> None:
+    place = front_change.Place(tmp_path, "myapp", "staging", **PLACES["green in HTTP/2"])
+    assert SERVERS in front_change.config(FRONT, place)
+    files = write(tmp_path, replace(FRONT, config=TWINS), place)
+    assert files.protocols() == {"blue": "http1", "green": "h2"}
+    assert "server blue-h2 127.0.0.1:18081 weight 0 proto h2 disabled\n" in files.config()
+    assert "server green-h2 127.0.0.1:28090 weight 100 proto h2\n" in files.config()
+    assert front_change.is_written(replace(FRONT, config=TWINS), tmp_path)
 
 
 @pytest.mark.parametrize(

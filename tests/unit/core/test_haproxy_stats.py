@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.slipway.core.plugins.module_utils.haproxy_stats import Counters, counters, parse
+from ansible_collections.slipway.core.plugins.module_utils.haproxy_stats import Counters, counters, parse, together
 from ansible_collections.slipway.core.plugins.module_utils.verdict import Sample
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +49,16 @@ def test_the_counters_are_those_of_the_columns() -> None:
     assert counters(rows, "app", "ok") == count(requests=8, attempts=8, response_ms=1.0)
     assert counters(rows, "app", "resets") == count(connection_errors=4, attempts=2)
     assert counters(rows, "app", "aborted").sample() == Sample(1, 0, 1000.0)
+
+
+def test_servers_of_one_application_count_together_and_the_enabled_one_tells_how_long_it_takes() -> None:
+    rows = parse(REAL)
+    rows["app", "aborted"]["status"] = "MAINT"
+    both = together(rows, "app", ["aborted", "ok"])
+    assert both == count(requests=9, attempts=9, response_ms=1.0)
+    assert together(rows, "app", ["ok", "ok-h2"]) == counters(rows, "app", "ok")
+    with pytest.raises(ValueError, match="no server app/blue"):
+        together(rows, "app", ["blue", "blue-h2"])
 
 
 def test_since_is_the_difference_and_gauges_are_those_of_now() -> None:

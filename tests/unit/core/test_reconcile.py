@@ -14,7 +14,8 @@ LIVE = {"run": "run-1", "version": "1.0.1", "time": "2026-01-01T00:00:00.000Z"}
 
 def container(name, run, slot="public", running=True):
     policy = "unless-stopped"
-    return {"name": name, "run": run, "slot": slot, "running": running, "restart_policy": policy, "proxy": name}
+    told = {"name": name, "run": run, "slot": slot, "running": running, "restart_policy": policy, "proxy": name}
+    return {**told, "protocol": "http1"}
 
 
 def found(*ours, fronts=(), routes=None, live=LIVE, paused=None, verified=("run-1",), next_slot=None, failed=()):
@@ -73,6 +74,13 @@ def test_a_proxy_that_would_start_with_another_slot_is_told_before_that_slot_is_
     state = found(BLUE, green, fronts=[PROXY], routes=Routes(all_to("blue")), next_slot="green")
     assert told(state) == ["traffic goes to blue 100 %", "removed green"]
     assert told(found(BLUE, fronts=[PROXY], routes=Routes(all_to("blue")), next_slot="blue")) == []
+
+
+def test_a_slot_with_which_the_wrong_protocol_is_spoken_is_told():
+    routes = Routes(all_to("blue"), protocols={"blue": "h2", "green": "h2"})
+    assert told(found(BLUE, fronts=[PROXY], routes=routes)) == ["traffic goes to blue 100 %"]
+    (step,) = reconcile.steps(found(BLUE, fronts=[PROXY], routes=routes))
+    assert step.routes.protocols == {"blue": "http1"}
 
 
 def test_a_share_of_a_canary_that_was_interrupted_is_taken_back():

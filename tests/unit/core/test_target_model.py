@@ -94,6 +94,7 @@ SECOND = (*FIRST, push("1.0.2"), staging())
 OLD = (push("1.0.1"), staging(strategy="recreate"))
 FIRST_WAITING = (*FIRST[:1], staging(strategy="canary", pause=True))
 WAITING = (*FIRST, push("1.0.2"), staging(strategy="canary", pause=True))
+H2_WAITING = (*WAITING[:3], staging(strategy="canary", protocol="h2", pause=True))
 WARM_WAITING = (*SECOND, staging(version="1.0.1", strategy="canary", pause=True))
 SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     "a first deployment": (FIRST[:1], {}),
@@ -104,6 +105,13 @@ SCENARIOS: dict[str, tuple[tuple[Callable[[Target], Any], ...], Options]] = {
     "blue_green that fails": ((*SECOND, push("1.0.3")), {"trouble": "cut_over"}),
     "blue_green undone": ((*FIRST, push("1.0.2")), {"other_host": True, "warm_standby": 0}),
     "blue_green undone while its standby is warm": ((*FIRST, push("1.0.2")), {"other_host": True}),
+    "another protocol": ((*SECOND, push("1.0.3")), {"protocol": "h2"}),
+    "another protocol that fails": ((*SECOND, push("1.0.3")), {"protocol": "h2", "trouble": "cut_over"}),
+    "a canary of another protocol that waits": (WAITING[:3], {"strategy": "canary", "protocol": "h2", "pause": True}),
+    "the promotion of a canary of another protocol": (H2_WAITING, {"strategy": "canary", "kind": "promote"}),
+    "another protocol and setting of the proxy": ((*FIRST, push("1.0.2")), {"protocol": "h2", "setting": "2"}),
+    "a rollback to another protocol": ((*FIRST, push("1.0.2"), staging(protocol="h2")), {"kind": "rollback"}),
+    "the move from recreate to another protocol": ((*OLD, push("1.0.2")), {"protocol": "h2"}),
     "another setting of the proxy": ((*FIRST, push("1.0.2")), {"setting": "2"}),
     "another setting of the proxy alone": (FIRST, {"setting": "2"}),
     "a first deployment whose proxy does not come up": (FIRST[:1], {"front": BROKEN}),
