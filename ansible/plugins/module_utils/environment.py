@@ -70,7 +70,10 @@ def containers(engine: Engine, app: str, environment: str) -> list[dict[str, Any
     """The application's containers of one environment, described, in no particular order."""
     found = engine.containers({labels.APP: app, labels.ENVIRONMENT: environment})
     described = [labels.describe(container) for container in found]
-    return [container for container in described if container["slot"] != labels.FRONT]
+    ours = [container for container in described if container["slot"] != labels.FRONT]
+    # Who looks into one with docker commit and docker run makes another with all of its labels.
+    named = {(it["run"], it["slot"]) for it in ours if it["name"].startswith(f"{app}-{environment}-")}
+    return [it for it in ours if it["name"].startswith(f"{app}-{environment}-") or (it["run"], it["slot"]) not in named]
 
 
 def find(engine: Engine, params: dict[str, Any], home: Path, history: History) -> reconcile.Found:
