@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.core.plugins.module_utils import lock, reconcile, snapshot
+from ansible_collections.slipway.core.plugins.module_utils import environment, labels, lock, reconcile, snapshot
 from ansible_collections.slipway.core.plugins.module_utils.history import NoRollback
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from target_engine import Engine
 from target_gates import approve
-from target_model import BROKEN, ENVIRONMENTS, Killed, Target
+from target_model import APP, BROKEN, ENVIRONMENTS, Killed, Target
 from target_modules import TaskFailed, beneath
 from target_runs import KEEP, LEASE, TROUBLES, Run
 
@@ -205,6 +206,17 @@ def test_every_step_may_be_the_last_and_so_may_every_step_of_what_comes_after(na
                 after.begin()
                 after.take_or_refuse()
                 assert after.open or may_refuse(after), after.message
+
+
+def test_who_has_removed_the_proxy_to_deploy_without_one_does_not_get_it_back(target: Target) -> None:
+    for action in FIRST:
+        action(target)
+    target.containers = [it for it in target.containers if it["Config"]["Labels"].get(labels.SLOT) != labels.FRONT]
+    home, past = target.home("staging"), target.history("staging")
+    for proxied in (True, False):
+        params = {"app": APP, "environment": "staging", "proxied": proxied}
+        found = environment.find(Engine(target), params, home, past)  # type: ignore[arg-type]
+        assert [step.verb for step in reconcile.steps(found)] == (["front", "route"] if proxied else [])
 
 
 class DiesAtItsCutOver(Run):
