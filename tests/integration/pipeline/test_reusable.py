@@ -1,4 +1,4 @@
-"""Another repository ships its application with the lines that the README shows."""
+"""Another repository ships its application with the lines that docs/PIPELINE.md shows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def slipway(tmp_path: Path) -> Path:
 
 
 def readme_lines() -> str:
-    """The workflow in the README."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The workflow in docs/PIPELINE.md."""
+    readme = (ROOT / "docs/PIPELINE.md").read_text(encoding="utf-8")
     found = re.findall(r"```yaml\n# \.github/workflows/ship\.yml\n(.*?)```", readme, re.DOTALL)
     assert len(found) == 1
     return found[0]
