@@ -121,7 +121,8 @@ def test_an_approver_sees_commits_and_settings_without_anything_raw() -> None:
     release = {"version": "1.0.2", "digest": DIGEST, "image": HOSTILE, "commit": HOSTILE}
     staging = {"verified": None, "live": {"time": "2026-01-31T12:00:00.000Z", "duration": 9.1, "actor": HOSTILE}}
     live = {"version": HOSTILE, "digest": DIGEST}
-    hosts = {"one": {"config_diff": {"before": {}, "after": {HOSTILE: HOSTILE}}}}
+    differs = {"before": {}, "after": {HOSTILE: HOSTILE}}
+    hosts = {"one": {"config_diff": differs, "front_diff": differs}}
     told = tables.approval_request(release, staging, live, [HOSTILE, "c0ffee eve: x\n  digest    forged"], hosts)
     assert_shown(told)
     assert "\n  digest    forged" not in told
