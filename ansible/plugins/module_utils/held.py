@@ -52,7 +52,7 @@ def _needed(path: Path, image: str, keep: int, keep_failed: int) -> Iterator[tup
     """Repository and digest of each image that one environment may need."""
     entries = ledger.read(str(path))
     history = History(entries)
-    verified, failed = retention.kept_by(path.parent, keep, keep_failed)
+    verified, failed = retention.kept_by(path.parent, history, keep, keep_failed)
     digests = {state.digest for state in [*history.protected(verified - 1), *history.failed_states(failed)]}
     told = {(str(entry.get("image") or image), str(entry.get("digest"))) for entry in entries}
     for digest in sorted(digests):

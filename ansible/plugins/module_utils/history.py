@@ -304,6 +304,14 @@ class History:
         entries = [newest.get(state) for state in self.protected(keep)]
         return [entry for entry in [*entries, self.live(), self.before_live(), self.paused()] if entry]
 
+    def retention(self) -> tuple[int, int] | None:
+        """Return how many verified releases and failed attempts are kept here, None where no entry tells."""
+        for entry in reversed(self._deployed):
+            told = entry.get("keep"), entry.get("keep_failed")
+            if all(type(it) is int for it in told):
+                return told  # type: ignore[return-value]
+        return None
+
     def recent(self, count: int) -> list[Entry]:
         """Return the last ``count`` entries, newest first; raises ValueError if it is negative."""
         if count < 0:

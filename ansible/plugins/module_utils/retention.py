@@ -24,19 +24,24 @@ def remember(home: Path, keep: int, keep_failed: int) -> None:
             ledger.write_durably(str(path), content)
 
 
-def kept_by(home: Path, keep: int, keep_failed: int) -> tuple[int, int]:
+def kept_by(home: Path, history: History, keep: int, keep_failed: int) -> tuple[int, int]:
     """How many verified releases and failed attempts an environment keeps; the numbers given where it never said.
+
+    Its file is proven by nobody, so that it may add to what its ledger tells, and takes nothing from it.
 
     :raises ValueError: its file is damaged.
     """
     path = home / environment.RETENTION
+    recorded = history.retention()
     try:
         told = json.loads(path.read_bytes())
-        return int(told["keep"]), int(told["keep_failed"])
+        said = int(told["keep"]), int(told["keep_failed"])
     except FileNotFoundError:
-        return keep, keep_failed
-    except (ValueError, KeyError, TypeError):
+        return recorded or (keep, keep_failed)
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise ValueError(f"{path} is damaged: remove it, and deploy to that environment once") from None
+    least = recorded or said
+    return max(said[0], least[0]), max(said[1], least[1])
 
 
 def protected_digests(directory: Path, keep: int, keep_failed: int) -> set[str]:
@@ -51,7 +56,7 @@ def protected_digests(directory: Path, keep: int, keep_failed: int) -> set[str]:
     digests: set[str] = set()
     for path in directory.glob(f"*/{environment.LEDGER}"):
         history = History(ledger.read(str(path)))
-        verified, failed = kept_by(path.parent, keep, keep_failed)
+        verified, failed = kept_by(path.parent, history, keep, keep_failed)
         states = [*history.protected(verified - 1), *history.failed_states(failed)]
         digests.update(state.digest for state in states)
     return digests

@@ -28,7 +28,7 @@ options:
     type: str
     required: true
   keep:
-    description: Verified releases, the live one included, that stay available for rollbacks.
+    description: Verified releases, the live one included, that stay available for rollbacks. The entry tells it too.
     type: int
     default: 5
   keep_failed:
@@ -111,7 +111,7 @@ NOTHING: dict[str, Any] = {"images": [], "configurations": []}
 
 def record(module: AnsibleModule, home: Path, held: Tenure) -> dict[str, Any]:
     """Write the entry of the release that is live from now on."""
-    fields = module.params["fields"]
+    fields = {**module.params["fields"], **{name: module.params[name] for name in ("keep", "keep_failed")}}
     history.check_fields("deployed", fields)
     with held.whole():
         entry = recording.record(str(home / environment.LEDGER), "deployed", fields, module.warn)

@@ -109,3 +109,18 @@ def test_an_image_is_held_as_soon_as_it_is_pulled() -> None:
         ship(target, "1.0.1")
         pull = target.trace.index("release_fetch: pull 001")
         assert target.trace[pull + 1] == "release_fetch: tag 001"
+
+
+@pytest.mark.parametrize("forged", [b'{"keep": 1, "keep_failed": 0}', b""])
+def test_how_much_an_environment_keeps_is_what_its_ledger_tells(forged: bytes) -> None:
+    """Its file, which nobody proves, takes away no image that a rollback of it needs, nor does its end."""
+    with fresh() as target:
+        wanted = []
+        for number in range(1, KEEP["production"] + 1):
+            wanted.append(ship(target, f"1.0.{number}"))
+            ship(target, f"1.0.{number}", "production")
+        path = target.home("production") / environment.RETENTION
+        path.write_bytes(forged) if forged else path.unlink()
+        for number in range(5, 9):
+            ship(target, f"1.0.{number}")
+        assert {f"{IMAGE}@{digest}" for digest in wanted} <= target.images
