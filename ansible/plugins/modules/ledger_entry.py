@@ -18,7 +18,7 @@ options:
   event:
     description: What happened.
     type: str
-    choices: [deployed, failed, approved, aborted, maintenance]
+    choices: [deployed, failed, approved, aborted]
     required: true
   fields:
     description: What belongs to the event. Never a secret.
@@ -93,7 +93,7 @@ def main() -> None:
             "event": {
                 "type": "str",
                 "required": True,
-                "choices": ["deployed", "failed", "approved", "aborted", "maintenance"],
+                "choices": ["deployed", "failed", "approved", "aborted"],
             },
             "fields": {"type": "dict", "required": True},
             "configuration": {"type": "dict"},
