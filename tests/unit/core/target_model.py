@@ -66,6 +66,7 @@ class Target:
         self._histories: dict[str, History] = {}
         # The warnings of modules, where a test expects any.
         self.warned: list[str] | None = None
+        self.check_mode = False
         self.begin_run("")
 
     def begin_run(self, run: str, left: int | None = None, trouble: str = "") -> None:

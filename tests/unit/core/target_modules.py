@@ -90,7 +90,7 @@ def beneath(target: Target, patch: pytest.MonkeyPatch) -> None:
             assert not set(args) - set(argument_spec), "the module has no such option"
             assert all(name in args for name, option in argument_spec.items() if option.get("required"))
             self.params = {name: args.get(name, option.get("default")) for name, option in argument_spec.items()}
-            self.check_mode = False
+            self.check_mode = target.check_mode
 
         def exit_json(self, **result: Any) -> None:
             raise _Exit(result)

@@ -56,3 +56,25 @@ def test_a_page_that_cannot_be_recorded_is_not_shown(monkeypatch: pytest.MonkeyP
             turn(target, "on")
         assert not shown(target)
         assert [entry["event"] for entry in target.entries("staging")] == ["deployed"]
+
+
+def test_a_check_tells_what_would_be_shown_and_shows_nothing() -> None:
+    with fresh() as target:
+        target.registry.push("1.0.1")
+        assert finish(Run(target, "staging")) == "done"
+        target.check_mode = True
+        where = {"directory": str(target.directory), "app": APP, "environment": "staging"}
+        told = call(target, maintenance, **where, state="on")
+        assert told["changed"]
+        assert told["diff"]["before"] != told["diff"]["after"]
+        assert not shown(target)
+        assert not call(target, maintenance, **where, state="off")["changed"]
+        assert [entry["event"] for entry in target.entries("staging")] == ["deployed"]
+
+
+def test_without_a_proxy_there_is_no_page_to_show() -> None:
+    with fresh() as target:
+        target.registry.push("1.0.1")
+        assert finish(Run(target, "staging", strategy="recreate")) == "done"
+        with pytest.raises(TaskFailed, match="No proxy runs for myapp here, so there is nothing"):
+            turn(target, "on")
