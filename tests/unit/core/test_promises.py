@@ -250,6 +250,44 @@ def test_every_file_that_is_named_is_there() -> None:
         assert path in MADE or path.split("/")[0] in MADE or (ROOT / path).exists(), path
 
 
+def test_the_collection_tells_of_each_role() -> None:
+    told = rows((ROOT / "ansible/README.md").read_text(encoding="utf-8"), "role")
+    roles = {f"slipway.core.{path.name}" for path in (ROOT / "ansible/roles").iterdir() if path.is_dir()}
+    assert {name for cells in told for name in names_in(cells[0])} == roles
+
+
+@pytest.mark.parametrize(
+    "task", ["deploy/tasks/commit.yml", "deploy/tasks/canary_abort.yml", "maintenance/tasks/main.yml"]
+)
+def test_the_ledger_is_told_why_where_the_text_says_so(task: str) -> None:
+    """A rollback, a canary that is given up, and the maintenance page."""
+    assert "`SLIPWAY_REASON` tells the ledger why you roll back, abort a canary, or show the maintenance page" in (
+        " ".join(TEXT.split())
+    )
+    assert re.search(
+        r"reason: .*lookup\('ansible\.builtin\.env', 'SLIPWAY_REASON'\)", (ROOT / "ansible/roles" / task).read_text()
+    )
+
+
+def test_the_workflow_for_rollbacks_asks_for_what_the_text_says() -> None:
+    assert "asks for the environment, the reason, and a version if it is not the one before" in " ".join(TEXT.split())
+    # YAML 1.1 reads the key "on" as a truth value.
+    inputs_of = loaded(".github/workflows/rollback.yml")[True]["workflow_dispatch"]["inputs"]
+    assert {name: it["required"] for name, it in inputs_of.items()} == {
+        "environment": True,
+        "version": False,
+        "reason": True,
+    }
+
+
+def test_a_run_says_that_production_is_untouched_whatever_became_of_its_job() -> None:
+    assert "Denied, timed out or cancelled: production is untouched, and the run says so." in " ".join(TEXT.split())
+    job = loaded(".github/workflows/ship.yml")["jobs"]["untouched"]
+    assert job["if"].startswith("always() && needs.staging.result == 'success' &&")
+    assert job["if"].endswith("needs.production.outputs.approved != 'success'")
+    assert "GITHUB_STEP_SUMMARY" in job["steps"][0]["run"]
+
+
 def test_the_layout_is_that_of_the_repository() -> None:
     layout = re.search(r"## Layout\n\n```\n(.*?)```", TEXT, re.DOTALL)
     assert layout

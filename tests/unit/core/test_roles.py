@@ -1,5 +1,6 @@
 """Roles say the same in defaults and argument_specs, and explain every variable."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,3 +37,11 @@ def test_no_variable_is_set_without_prefix(role):
     for file in role.glob("vars/*.yml"):
         for name in yaml.safe_load(file.read_text()):
             assert name.startswith(f"__{role.name}_"), f"{file.name}: {name}"
+
+
+def test_every_public_variable_is_used_by_something():
+    root = ROLES.parents[1]
+    used = [*root.glob("*.yml"), *ROLES.glob("*/[thv]*/**/*.*"), *(root / "ansible/plugins").glob("**/*.py")]
+    code = "\n".join(path.read_text() for path in used)
+    names = [name for role in WITH_DEFAULTS for name in yaml.safe_load((role / "defaults" / "main.yml").read_text())]
+    assert [name for name in names if not re.search(rf"\b{name}\b", code)] == []
