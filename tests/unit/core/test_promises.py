@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import inspect
 import re
@@ -304,6 +305,22 @@ def test_every_module_of_python_that_is_named_is_there() -> None:
     named = set(re.findall(r"`([a-z_]+\.py)`", contributing))
     assert len(named) > 10
     assert named <= known
+
+
+# What runs on the controller alone, with its libraries.
+WITH_LIBRARIES = {"registry.py", "registry_session.py"}
+
+
+@pytest.mark.parametrize("folder", ["modules", "module_utils"])
+def test_what_runs_on_targets_needs_no_newer_python_and_no_library(folder: str) -> None:
+    assert "runs on targets too: Python 3.9, standard library only" in " ".join(TEXT.split())
+    known = {*sys.stdlib_module_names, "ansible", "ansible_collections"}
+    for path in sorted((ROOT / "ansible/plugins" / folder).glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"), path.name, feature_version=(3, 9))
+        named = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        named += [str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        foreign = {name for name in named if name.split(".")[0] not in known}
+        assert foreign == set() or path.name in WITH_LIBRARIES, f"{path.name} imports {foreign}"
 
 
 def test_the_time_limits_of_ansible_are_those_of_its_configuration() -> None:
