@@ -274,6 +274,8 @@ def test_the_workflow_for_rollbacks_asks_for_what_the_text_says() -> None:
     assert "asks for the environment, the reason, and a version if it is not the one before" in " ".join(TEXT.split())
     # YAML 1.1 reads the key "on" as a truth value.
     inputs_of = loaded(".github/workflows/rollback.yml")[True]["workflow_dispatch"]["inputs"]
+    job = loaded(".github/workflows/rollback.yml")["jobs"]["rollback"]
+    assert job["environment"]["name"] == "${{ inputs.environment }}", "whose reviewers are asked"
     assert {name: it["required"] for name, it in inputs_of.items()} == {
         "environment": True,
         "version": False,
@@ -332,6 +334,9 @@ def test_the_time_limits_of_ansible_are_those_of_its_configuration() -> None:
     assert limits["`timeout` in `ansible.cfg`"] == config["defaults"]["timeout"] == arguments["ConnectTimeout"]
     assert limits["`ServerAliveInterval` × `ServerAliveCountMax` in `ansible.cfg`"] == str(silence)
     assert limits["`task_timeout` in `ansible.cfg`"] == config["defaults"]["task_timeout"]
+    jobs = [job for name in ("ship", "rollback") for job in loaded(f".github/workflows/{name}.yml")["jobs"].values()]
+    deploying = {str(job["timeout-minutes"]) for job in jobs if "environment" in job}
+    assert deploying == {limits["`timeout-minutes` in `ship.yml` and `rollback.yml` (minutes)"]}
     assert limits["`lock_wait`"] == "0"
     assert inputs.MAX_WAIT_SECONDS == 24 * 60 * 60, "up to a day"
 
