@@ -74,6 +74,10 @@ def server(slot: str, protocol: str) -> str:
 _SERVERS = {server(slot, protocol): (slot, protocol) for slot in SLOTS for protocol in PROTOCOLS}
 
 
+def _address(row: Mapping[str, str]) -> str:
+    return f"{row['srv_addr']}:{row['srv_port']}"
+
+
 def shared(live: str, candidate: str, weight: int) -> dict[str, int]:
     """The weights with which a candidate gets its share, and the live slot, if there is one, the rest."""
     rest = {live: FULL - weight} if live else {}
@@ -148,7 +152,9 @@ class Proxy:
             running = row["srv_op_state"] == RUNNING
             slot, protocol = _SERVERS.get(name, ("", ""))
             if backend == APP and slot:
-                addresses[slot] = f"{row['srv_addr']}:{row['srv_port']}"
+                # The other server of a slot gets nothing, so that its address tells nothing.
+                if running or slot not in addresses:
+                    addresses[slot] = _address(row)
                 if running:
                     weights[slot] = int(row["srv_uweight"])
                     protocols[slot] = protocol
@@ -198,14 +204,22 @@ class Proxy:
 
         HAProxy answers this command with what it did, so that only asking again tells whether it worked.
         """
-        if not addresses or not self.routes().misses(Routes({}, addresses=addresses)):
-            return
-        servers = [name for name in self._servers() if _SERVERS.get(name[1], ("",))[0] in addresses]
-        for backend, name in servers:
-            host, _, port = addresses[_SERVERS[name][0]].rpartition(":")
+        elsewhere = self._elsewhere(addresses)
+        for (backend, name), address in elsewhere.items():
+            host, _, port = address.rpartition(":")
             answer = self.ask(f"set server {backend}/{name} addr {host} port {port}")
-        if self.routes().misses(Routes({}, addresses=addresses)):
+        if elsewhere and self._elsewhere(addresses):
             raise ProxyError(f"HAProxy does not send {', '.join(addresses)} elsewhere: {' '.join(answer.split())}")
+
+    def _elsewhere(self, addresses: Mapping[str, str]) -> dict[tuple[str, str], str]:
+        """The servers with another address than their slot is to have, both of a slot, each with that one."""
+        wanted = {server(slot, protocol): at for slot, at in addresses.items() for protocol in PROTOCOLS}
+        rows = self._servers() if addresses else {}
+        return {
+            (backend, name): wanted[name]
+            for (backend, name), row in rows.items()
+            if name in wanted and _address(row) != wanted[name]
+        }
 
     def counters(self) -> dict[str, haproxy_stats.Counters]:
         """What each slot has been asked and has answered since HAProxy started.
