@@ -220,7 +220,7 @@ def test_production_with_an_expired_approval(promoted: Application) -> None:
 def test_production_with_an_approval_for_another_digest(promoted: Application) -> None:
     with promoted.ledger_restored("production"):
         (live,) = [entry for entry in promoted.ledger("production") if entry["event"] == "deployed"][-1:]
-        approve(promoted, LIVE, "2099-01-01T00:00:00Z", config=live["config"])
+        approve(promoted, LIVE, "2099-01-01T00:00:00Z", config=live["config"], front=live["front"])
         reason = refused(promoted, env="production")
     expected = r"1\.0\.2 .* is not approved .*there is one for another digest.* valid until 2099.*: run .*approve"
     assert re.search(expected, reason), reason

@@ -210,6 +210,8 @@ def bring(engine: Engine, wanted: Front, place: Place, start: bool = True) -> li
     mine = next((it for it in fronts if it["proxy"] == own), None)
     accepting = next((it for it in fronts if front.accepts(it)), None)
     previous, ran = folder.config(), bool(mine and mine["running"])
+    # What moves with the traffic takes no reload, after which earlier connections are still served as before it.
+    written = is_written(wanted, place.home)
 
     def back() -> None:
         """One that does not come up would be taken for the newest from now on, while the one before it serves."""
@@ -220,14 +222,14 @@ def bring(engine: Engine, wanted: Front, place: Place, start: bool = True) -> li
                 engine.remove(name(wanted, place.home))
 
     with way_back.unless_it_stays(back, "the front before it") as move:
-        wrote = folder.write_config(text)
+        folder.write_config(text)
         if mine is None:
             engine.create(name(wanted, place.home), body(wanted, place, accepting["proxy"] if accepting else "none"))
             mine = next(it for it in front.containers(engine, place.app, place.environment) if it["proxy"] == own)
             done.append(f"{mine['name']} made")
         if ran:
             proxy = Proxy(folder.socket(own))
-            if wrote or proxy.settings() != wanted.name:
+            if not written or proxy.settings() != wanted.name:
                 reload_config(engine, mine["name"], proxy)
                 done.append("HAProxy reloaded")
         elif start:

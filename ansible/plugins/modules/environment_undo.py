@@ -73,6 +73,10 @@ entry:
   description: The entry as it is in the ledger.
   returned: changed
   type: dict
+recorded:
+  description: Whether the release of O(run) was live, as the ledger says, so that nothing else may be put back.
+  returned: where the ledger could be read
+  type: bool
 """
 
 from datetime import datetime, timezone
@@ -192,10 +196,14 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
         reconcile.slot_protocols(found),
         patience,
     )
+    spoken = {spare["slot"]: spare["protocol"]}
+    back_to = Routes(all_to(spare["slot"]), maintenance=maintenance, protocols=spoken)
     with way_back.unless_it_stays(back, "the traffic") as move:
+        if found.routes:
+            # Before another front comes, as what a proxy has accepted by then is served by what it was told last.
+            front.route(home, list(found.fronts), back_to)
         fronts = front_return.bring_for(engine, found, place, previous)
-        spoken = {spare["slot"]: spare["protocol"]}
-        front.route(home, fronts, Routes(all_to(spare["slot"]), maintenance=maintenance, protocols=spoken))
+        front.route(home, fronts, back_to)
         files.start_with(spare["slot"], spoken)
         with held.whole():
             entry = recording.record(str(path), "deployed", fields, module.warn)
@@ -212,9 +220,9 @@ def undo(module: AnsibleModule, home: Path, held: Tenure) -> tuple[dict[str, Any
     return entry, told
 
 
-def answer(entry: dict[str, Any] | None, story: str) -> dict[str, Any]:
+def answer(entry: dict[str, Any] | None, story: str, recorded: bool = True) -> dict[str, Any]:
     """What the module returns."""
-    return {"changed": entry is not None, "entry": entry, "story": story}
+    return {"changed": entry is not None, "entry": entry, "story": story, "recorded": recorded}
 
 
 def main() -> None:
@@ -234,21 +242,25 @@ def main() -> None:
     params = module.params
     home = environment.home(params["directory"], params["app"], params["environment"])
     path = str(home / environment.LOCK)
+    recorded = False
     try:
         live = history.History(ledger.read(str(home / environment.LEDGER))).live()
         if live is None or live.get("run") != params["run"]:
             # Of a run that may have the lock still, and goes on with it.
-            module.exit_json(**answer(None, NOT_SWITCHED))
+            module.exit_json(**answer(None, NOT_SWITCHED, recorded=False))
             return
+        recorded = True
         now = datetime.now(timezone.utc)
         attempt = lock.acquire(path, params["owner"], params["controller"], params["run"], params["lease"], now)
         if not attempt.acquired:
-            module.fail_json(msg=f"It could not be gone back on, because the lock is {attempt.explanation}.")
+            told = f"It could not be gone back on, because the lock is {attempt.explanation}."
+            module.fail_json(msg=told, recorded=True)
             return
         with Tenure(home, params["run"], give_back=GiveBack(module.warn)) as tenure:
             entry, story = undo(module, home, tenure)
     except Exception as error:
-        module.fail_json(msg=f"It could not be gone back on, run rollback.yml: {way_back.told(error)}.")
+        told = f"It could not be gone back on, run rollback.yml: {way_back.told(error)}."
+        module.fail_json(msg=told, recorded=recorded)
         return
     module.exit_json(**answer(entry, story))
 

@@ -391,10 +391,11 @@ class Run:
             fields = self._fields()
             self._do(ledger_entry, directory=self.open["home"], event="failed", run=self.id, fields=fields)
 
-    def undo(self) -> None:
+    def undo(self) -> dict[str, Any]:
         """Go back because another host has failed."""
         more = {"owner": "alice", "controller": "laptop", "reason": "another host failed", "drain_timeout": 0}
         try:
-            self._here(environment_undo, warm_standby=self.warm_standby, **more)
+            return self._here(environment_undo, warm_standby=self.warm_standby, **more)
         except TaskFailed as failure:
             self.message = str(failure)
+            return failure.result

@@ -173,7 +173,7 @@ def test_a_release_whose_recording_nobody_heard_of_is_gone_back_on(target: Targe
     with pytest.raises(TaskFailed):
         run.play()
     assert target.history("staging").live()["version"] == "1.0.2"
-    run.undo()
+    assert run.undo()["recorded"]
     assert target.history("staging").live()["version"] == "1.0.1"
     assert weights(target) == {"blue": 100, "green": 0}
 
@@ -183,7 +183,7 @@ def test_an_undo_of_what_was_not_recorded_leaves_the_run_its_lock(target: Target
     undo_and_go_on = run.record_failure
 
     def record_failure() -> None:
-        run.undo()
+        assert not run.undo()["recorded"]
         assert (target.home("staging") / "lock.json").exists()
         undo_and_go_on()
 
