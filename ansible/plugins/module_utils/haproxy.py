@@ -130,6 +130,13 @@ class Proxy:
             raise ProxyError("HAProxy does not tell its process id")
         return int(told["Pid"])
 
+    def uptime(self) -> int:
+        """Seconds since it was started, or loaded anew.
+
+        :raises ProxyError: there is no answer.
+        """
+        return int(self._info().get("Uptime_sec", 0))
+
     def settings(self) -> str:
         """Which settings it runs with: the ``description`` that it has read; empty for none that are named."""
         return self._info().get("description", "")

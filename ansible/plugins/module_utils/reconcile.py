@@ -316,7 +316,7 @@ def drain(engine: Engine, home: Path, fronts: Sequence[Described], container: De
     :returns: whether everything was finished.
     """
     clients = front.proxies(home, list(fronts))
-    finished = wait_until(lambda: not any(_sessions(it, container["slot"]) for it in clients), seconds)
+    finished = wait_until(lambda: all(_has_finished(it, container["slot"], seconds) for it in clients), seconds)
     if container["running"]:
         engine.stop(container["name"], seconds)
     return finished
@@ -327,6 +327,19 @@ def _busy(home: Path, found: Found, container: Described) -> bool:
     if not container["running"] or container["slot"] not in labels.BEHIND_PROXY:
         return False
     return any(_sessions(proxy, container["slot"]) for proxy in front.proxies(home, list(found.fronts)))
+
+
+def _has_finished(proxy: Proxy, slot: str, seconds: int) -> bool:
+    """Whether nothing is being answered by a slot.
+
+    One that has just been loaded does not know what the one before it answers still: that gets as long.
+    """
+    if _sessions(proxy, slot):
+        return False
+    try:
+        return proxy.uptime() >= seconds
+    except ProxyError:
+        return True
 
 
 def _sessions(proxy: Proxy, slot: str) -> int:
