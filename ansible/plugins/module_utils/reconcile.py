@@ -362,7 +362,9 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
         # First of all: what is started or removed below must not meet a proxy that starts with another slot.
         front.Front(home).start_with(live_slot(found), wanted_routes(found).protocols)
     started = [step.container for step in todo if step.verb == "start_front"]
+    done = []
     for step in todo:
+        told = step.told
         name = str((step.container or {}).get("name"))
         if step.verb in ("remove", "set_aside"):
             if step.container and _busy(home, found, step.container):
@@ -370,7 +372,7 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
             if step.verb == "remove":
                 engine.remove(name)
             elif step.container:
-                set_aside(engine, home, step.container)
+                told = f"kept to look at, stopped: {set_aside(engine, home, step.container)}"
         elif step.verb == "stop":
             engine.stop(name, 0)
         elif step.verb == "leave" and step.container:
@@ -386,17 +388,21 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
             if found.front:
                 begun = front.containers(engine, found.front.app, found.front.environment)
             front.route(home, begun, step.routes)
-    return [step.told for step in todo]
+        done.append(told)
+    return done
 
 
-def set_aside(engine: Engine, home: Path, container: Described) -> None:
-    """Stop a container for good, and free its name and its port."""
+def set_aside(engine: Engine, home: Path, container: Described) -> str:
+    """Stop a container for good, and free its name and its port; returns the name under which it is kept."""
     if container["restart_policy"] != "no":
         engine.update_restart_policy(container["name"], "no")
     if container["running"]:
         engine.stop(container["name"], FAILED_GRACE_SECONDS)
-    if container["slot"] != labels.FAILED:
-        engine.rename(container["name"], labels.failed_name(home.name, container["run"]))
+    if container["slot"] == labels.FAILED:
+        return str(container["name"])
+    kept = labels.failed_name(home.name, container["run"])
+    engine.rename(container["name"], kept)
+    return kept
 
 
 def _start(engine: Engine, name: str, container: Described) -> None:

@@ -344,3 +344,20 @@ def test_a_front_that_dies_once_it_has_the_traffic_is_taken_back(
     (serves,) = target.reached("staging")
     assert (serves or {}).get("version") == "1.0.1"
     assert target.loaded("staging")
+
+
+def test_the_container_of_a_failed_attempt_is_told_by_the_name_it_is_kept_under(target: Target) -> None:
+    run = Run(target, "staging", trouble="public")
+    close, told = run.close, []
+
+    def closed(**options: Any) -> dict[str, Any]:
+        answer = close(**options)
+        told.extend(answer["retired"])
+        return answer
+
+    run.close = closed  # type: ignore[method-assign]
+    run.begin()
+    assert run.play() == "failed"
+    (kept,) = [line.rpartition(" ")[2] for line in told if line.startswith("kept to look at")]
+    assert kept in {container["Name"].lstrip("/") for container in target.containers}
+    assert "-failed-" in kept
