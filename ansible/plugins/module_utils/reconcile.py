@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.slipway.core.plugins.module_utils import (
+    draining,
     front,
     front_change,
     front_snapshot,
@@ -18,14 +19,7 @@ from ansible_collections.slipway.core.plugins.module_utils import (
     standby_mark,
 )
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
-from ansible_collections.slipway.core.plugins.module_utils.haproxy import (
-    Proxy,
-    ProxyError,
-    Routes,
-    all_to,
-    shared,
-    wait_until,
-)
+from ansible_collections.slipway.core.plugins.module_utils.haproxy import Routes, all_to, shared
 from ansible_collections.slipway.core.plugins.module_utils.ledger import parse_time
 
 FAILED_GRACE_SECONDS = 5
@@ -309,46 +303,6 @@ def expired(found: Found, warm_seconds: int, now: datetime) -> Described | None:
     return spare if (now - parse_time(found.live["time"])).total_seconds() >= warm_seconds else None
 
 
-def drain(engine: Engine, home: Path, fronts: Sequence[Described], container: Described, seconds: int) -> bool:
-    """Let a container that gets no new requests finish those it has, then stop it.
-
-    :param seconds: how long it may take; after it, and again as long after SIGTERM, the rest is cut off.
-    :returns: whether everything was finished.
-    """
-    clients = front.proxies(home, list(fronts))
-    finished = wait_until(lambda: all(_has_finished(it, container["slot"], seconds) for it in clients), seconds)
-    if container["running"]:
-        engine.stop(container["name"], seconds)
-    return finished
-
-
-def _busy(home: Path, found: Found, container: Described) -> bool:
-    """Whether a container has requests to finish, although it gets no new ones any more."""
-    if not container["running"] or container["slot"] not in labels.BEHIND_PROXY:
-        return False
-    return any(_sessions(proxy, container["slot"]) for proxy in front.proxies(home, list(found.fronts)))
-
-
-def _has_finished(proxy: Proxy, slot: str, seconds: int) -> bool:
-    """Whether nothing is being answered by a slot.
-
-    One that has just been loaded does not know what the one before it answers still: that gets as long.
-    """
-    if _sessions(proxy, slot):
-        return False
-    try:
-        return proxy.uptime() >= seconds
-    except ProxyError:
-        return True
-
-
-def _sessions(proxy: Proxy, slot: str) -> int:
-    try:
-        return proxy.sessions(slot)
-    except ProxyError:
-        return 0
-
-
 def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_seconds: int = 30) -> list[str]:
     """Do the steps; returns what was done, one phrase each.
 
@@ -367,8 +321,8 @@ def act(engine: Engine, home: Path, found: Found, todo: Sequence[Step], drain_se
         told = step.told
         name = str((step.container or {}).get("name"))
         if step.verb in ("remove", "set_aside"):
-            if step.container and _busy(home, found, step.container):
-                drain(engine, home, found.fronts, step.container, drain_seconds)
+            if step.container and draining.is_busy(home, found.fronts, step.container, drain_seconds):
+                draining.drain(engine, home, found.fronts, step.container, drain_seconds)
             if step.verb == "remove":
                 engine.remove(name)
             elif step.container:

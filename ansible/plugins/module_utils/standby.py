@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Sequence
 
-from ansible_collections.slipway.core.plugins.module_utils import reconcile, standby_mark, tenure
+from ansible_collections.slipway.core.plugins.module_utils import draining, standby_mark, tenure
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine
 
 # What Docker Engine may take to stop a container beside the time that the container gets.
@@ -32,7 +32,7 @@ def leave(
     if seconds:
         keep_warm(engine, home, container, seconds, grace)
         return []
-    reconcile.drain(engine, home, fronts, container, grace)
+    draining.drain(engine, home, fronts, container, grace)
     return [f"stopped {container['name']}"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.core.plugins.module_utils import (
+    draining,
     drift,
     environment,
     fingerprints,
@@ -233,7 +234,7 @@ def found_and_reconciled(
         found = environment.find(engine, params, home, history)
     spare = reconcile.expired(found, params["warm_standby"], now)
     if spare:
-        reconcile.drain(engine, home, found.fronts, spare, params["drain_timeout"])
+        draining.drain(engine, home, found.fronts, spare, params["drain_timeout"])
         done.append(f"stopped {spare['name']}, whose time as standby is over")
         found = environment.find(engine, params, home, history)
     return found, done, mended

@@ -58,7 +58,7 @@ finished:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.core.plugins.module_utils import environment, front, labels, lock, reconcile
+from ansible_collections.slipway.core.plugins.module_utils import draining, environment, front, labels, lock
 from ansible_collections.slipway.core.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.slipway.core.plugins.module_utils.haproxy import ProxyError, Routes, all_to
 from ansible_collections.slipway.core.plugins.module_utils.tenure import Tenure
@@ -90,7 +90,7 @@ def main() -> None:
             before = front.routes(home, fronts)
             if before:
                 front.route(home, fronts, Routes(all_to(params["live"]), maintenance=before.maintenance))
-            finished = reconcile.drain(engine, home, fronts, container, params["timeout"])
+            finished = draining.drain(engine, home, fronts, container, params["timeout"])
     except (EngineError, OSError, ProxyError, lock.LockLost) as error:
         module.fail_json(msg=environment.explain(error))
         return

@@ -248,21 +248,3 @@ def test_one_run_reconciles_whatever_was_left(ours, fronts, weights, live, next_
         assert kept["running"]
     if done.routes and kept and kept["slot"] in done.routes.weights:
         assert done.routes.weights == all_to(kept["slot"])
-
-
-def test_a_proxy_that_was_just_loaded_gives_what_it_does_not_know_of_as_long():
-    """The worker before it still answers what it has accepted, and tells nobody."""
-
-    class Loaded:
-        def __init__(self, sessions: int, uptime: int) -> None:
-            self.told = (sessions, uptime)
-
-        def sessions(self, slot: str) -> int:
-            return self.told[0]
-
-        def uptime(self) -> int:
-            return self.told[1]
-
-    assert reconcile._has_finished(Loaded(0, 30), "blue", 30)
-    assert not reconcile._has_finished(Loaded(0, 3), "blue", 30)
-    assert not reconcile._has_finished(Loaded(1, 30), "blue", 30)
