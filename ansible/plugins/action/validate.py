@@ -113,7 +113,7 @@ class ActionModule(ActionBase):
         if not problems and args["env"]:
             problems = self._front_problems(args, given, variables)
         if problems:
-            return {"failed": True, "changed": False, "msg": "; ".join(problems) + "."}
+            return {"failed": True, "changed": False, "msg": "; ".join(dict.fromkeys(problems)) + "."}
         by_environment = sorted(set(given) - set(load_extra_vars(DataLoader())))
         told = ", ".join(f"{command_line.PREFIX}{name.upper()}={given[name]}" for name in by_environment)
         warnings = self._short_secrets(args, variables) if args["verb"] == "deploy.yml" else []

@@ -153,6 +153,9 @@ def _next(facts: dict[str, Any]) -> str:
     if judged and "exists" not in container and not container.get("msg"):
         # No candidate was made, and none was looked for in vain: the live release is the one asked for.
         return f"it is live: see its log on {facts['host']}, and go back with rollback.yml or ship a new build"
+    live = (facts["serving"] or {}).get("live") or {}
+    if judged and live.get("digest") == (facts["release"] or {}).get("digest"):
+        return "its image is the one that is live, so look at the settings that differ, and run the same command again"
     if judged:
         way = "" if facts["env"] == "staging" else "staging and approve.yml, "
         return f"mend it and ship a new build (build.yml, then {way}deploy.yml -e env={facts['env']})"

@@ -185,7 +185,8 @@ def prune(home: Path, keep: Collection[str | None]) -> list[str]:
 def diff(before: Front | None, after: Front | None) -> dict[str, dict[str, Any]]:
     """``{"before": …, "after": …}`` for --diff and for approvals: only the settings that differ, without secrets."""
     old, new = dict(before.settings if before else {}), dict(after.settings if after else {})
-    changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    unset = {name for name in SECRETS if not old.get(name) and not new.get(name)}
+    changed = sorted(name for name in {*old, *new} - unset if old.get(name) != new.get(name))
     sides: dict[str, dict[str, Any]] = {
         "before": {name: old[name] for name in changed if name in old},
         "after": {name: new[name] for name in changed if name in new},

@@ -108,7 +108,8 @@ def unknown_extra_variables(names: Iterable[str], options: Iterable[str], known:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1, 0.6)
+    begun = [it for it in known if len(it) > 2 and name.startswith(it)]
+    close = difflib.get_close_matches(name, known, 1, 0.6) or begun
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

@@ -159,6 +159,15 @@ def test_a_canary_with_too_few_requests_needs_requests():
     assert "build" not in line
 
 
+def test_the_image_that_is_live_already_needs_other_settings_and_no_new_build():
+    line = next_of(
+        task="Health | The candidate answers",
+        result={"msg": "status 404", "probes": []},
+        release={"version": "1.0.41", "digest": LIVE["digest"], "commit": "c"},
+    )
+    assert "look at the settings that differ, and run the same command again" in line
+
+
 def test_a_live_release_that_is_unhealthy_can_be_gone_back_from():
     line = next_of(
         task="Health | The live release is the one asked for; nothing to do",

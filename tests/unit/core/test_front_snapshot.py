@@ -79,5 +79,7 @@ def test_only_what_differs_is_shown_and_never_a_certificate() -> None:
         "before": {"deploy_port": 8081, "proxy_tls_certificate": "(not set)"},
         "after": {"deploy_port": 8090, "proxy_tls_certificate": "(set)"},
     }
+    first = front_snapshot.diff(None, front(deploy_canary_key=""))
+    assert first == {"before": {}, "after": {"deploy_port": 8081}}
     other = front_snapshot.diff(front(PEM), front(PEM.replace("A", "B")))
     assert other == {"before": {"proxy_tls_certificate": "(set)"}, "after": {"proxy_tls_certificate": "(changed)"}}

@@ -47,6 +47,8 @@ def test_variables_of_others_that_sound_like_ours_pass():
 
 
 def test_an_extra_variable_that_nobody_knows_is_refused():
+    (longer,) = inputs.unknown_extra_variables(["enviroment"], ["env", "version"], ["deploy_port"])
+    assert "(did you mean 'env'?)" in longer
     problems = inputs.unknown_extra_variables(["verison", "dry_run"], ["env", "version"], ["deploy_port"])
     assert "-e verison=… is not known (did you mean 'version'?)" in problems[1]
     assert problems[0].startswith("-e dry_run=… is not known: the options are env, version")
