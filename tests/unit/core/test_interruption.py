@@ -124,6 +124,14 @@ def start(folder: Path, playbook: str) -> subprocess.Popen[str]:
     )
 
 
+def told(process: subprocess.Popen[str]) -> str:
+    """What it prints until it ends."""
+    try:
+        return process.communicate(timeout=DEADLINE_SECONDS)[0]
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 @pytest.mark.parametrize("strategy", ["linear", "stuck"])
 def test_a_run_that_is_interrupted_ends(tmp_path: Path, strategy: str, number: signal.Signals) -> None:
@@ -160,10 +168,7 @@ def test_a_worker_whose_start_is_interrupted_ends_too(tmp_path: Path, number: si
 def test_a_worker_that_is_interrupted_while_it_starts_ends(tmp_path: Path) -> None:
     (tmp_path / "early.py").write_text(EARLY)
     process = start(tmp_path, PLAYBOOK.format(strategy="early"))
-    try:
-        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
-    finally:
-        process.kill()
+    output = told(process)
     assert process.returncode != 0, output
     assert_nothing_is_left(tmp_path)
     assert "interrupted" not in output
@@ -172,10 +177,7 @@ def test_a_worker_that_is_interrupted_while_it_starts_ends(tmp_path: Path) -> No
 def test_an_interruption_that_python_drops_ends_the_run_after_the_step_at_work(tmp_path: Path) -> None:
     (tmp_path / "dropped.py").write_text(DROPPED)
     process = start(tmp_path, SHORT)
-    try:
-        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
-    finally:
-        process.kill()
+    output = told(process)
     assert process.returncode != 0, output
     assert_nothing_is_left(tmp_path)
     assert "interrupted: run the same command again" in output
