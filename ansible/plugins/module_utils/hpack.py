@@ -8,8 +8,8 @@ TABLE_BYTES = 4096
 ENTRY_OVERHEAD = 32
 # Of a header that a health check might get, far more than any has; a larger number is no length.
 _MOST = 1 << 24
-# By symbol the length of its code, A for 5 bits, and at last that of the end. The codes follow from the lengths: those
-# of one length are consecutive, and each length goes on where the one before it has ended.
+# By symbol the length of its code (RFC 7541, appendix B), A for 5 bits, and at last that of the end. The codes follow
+# from the lengths: those of one length are consecutive, and each length goes on where the one before it has ended.
 _LENGTHS = (
     "ISXXXXXXXTZXXZXXXXXXXXZXXXXXXXXXBFFHIBDGFFDGDBBBAAABBBBBBBCDKBHFIBCCCCCCCCCCCCCCCCCCCCCCDCDIOIJBKABA"
     "BABBBACCBBBABCBAABCCCCCKGJIXPRPPRRRSRSSSSSTSTTRSTSSSSQRSRSSTRQPRRSSQSRRTQRSSQQRQSRSSPRRRSRRSVVPORSRU"
