@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import math
 import sys
 import threading
 import time
@@ -122,6 +123,24 @@ def outages(answers: list[Answer]) -> list[list[Answer]]:
             groups.append([answer])
         failing = bool(answer.trouble)
     return groups
+
+
+def unexplained(answers: list[Answer], switches: Collection[tuple[float, float]], clock: float) -> list[Answer]:
+    """Failed requests that were not under way in any switch.
+
+    A switch lasts from the stop of one container until the first good answer after the start of the next. A request
+    that was sent while nothing listened may fail long after that, when its own time is over.
+
+    :param switches: when a container was told to stop, and when the next one had been started; seconds since the epoch.
+    :param clock: seconds by which the two clocks may differ.
+    """
+    good = [answer.done for answer in answers if not answer.trouble]
+    spans = [(stop, min((done for done in good if done > start), default=math.inf)) for stop, start in switches]
+    return [
+        answer
+        for answer in answers
+        if answer.trouble and not any(answer.done >= stop - clock and answer.sent <= over for stop, over in spans)
+    ]
 
 
 def summary(answers: list[Answer]) -> str:

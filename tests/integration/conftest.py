@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "collections"))
 
 from tests import releases  # noqa: E402
+from tests.integration import verbs  # noqa: E402
 from tests.integration.application import APPROVER, Application  # noqa: E402
 from tests.integration.faults.report import Report  # noqa: E402
 from tests.integration.target import Target  # noqa: E402
@@ -69,6 +70,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("requests every 50 ms to the public port, by strategy")
     for name, line in lines:
         terminalreporter.write_line(f"{name:<{max(len(known) for known, _ in lines)}}  {line}")
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """A verb that a test has started and not waited for, as the test failed, is not the next test's affair."""
+    yield
+    for process in list(verbs.RUNNING):
+        process.kill()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import contextlib
 import json
 import secrets
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from tests.integration.application import Application
 from tests.integration.faults.report import Aftermath, Report
 from tests.integration.faults.ssh import IMPATIENT
 from tests.integration.target import Target
-from tests.integration.verbs import DEADLINE_SECONDS, Process, Run
+from tests.integration.verbs import Process, Run
 from tests.lab import Lab
 
 OLD, NEW = "1.0.1", "1.0.2"
@@ -77,7 +76,7 @@ class Hosts:
 
     def settle(self, **variables: Any) -> None:
         """Let all of them serve OLD; a good release has to arrive, whatever failed before."""
-        if self.live() != [OLD] * 3 or variables:
+        if self.live() != [OLD] * 3 or self.answers() != [OLD] * 3 or variables:
             run = self.deploy(OLD, **variables)
             assert run.code == 0, run.output
         assert self.answers() == [OLD] * 3
@@ -193,7 +192,7 @@ def test_all_at_once(hosts: Hosts) -> None:
 def test_a_lock_outlasts_what_another_host_may_take(hosts: Hosts, serial: str | int, lease: int) -> None:
     """While one pulls, nothing renews the locks of the others."""
     process = hosts.start(version=NEW, deploy_serial=serial)
-    process.wait_for("lock")
+    process.wait_for("lock", FIRST)
     first = hosts.on[FIRST]
     held = json.loads(first.target.read(f"{first.home('staging')}/lock.json"))
     run = process.end()
@@ -324,10 +323,7 @@ def test_the_last_one_gets_lost_on_the_way(hosts: Hosts, report: Report) -> None
     machine = hosts.on[THIRD].target.machine
     with hosts.nobody_notices(FIRST, SECOND, dead=THIRD) as outcomes:
         process = hosts.start(version=NEW, deploy_serial=1, deploy_health_passes=50, environ=IMPATIENT)
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not any(event["phase"] == "preflight" and event["host"] == THIRD for event in process.events()):
-            assert time.monotonic() < deadline, process.events()
-            time.sleep(0.05)
+        process.wait_for("preflight", THIRD)
         subprocess.run(["docker", "pause", machine], check=True, capture_output=True)
         try:
             run = process.end()

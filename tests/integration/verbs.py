@@ -22,6 +22,7 @@ from tools.steps import environment
 NOISE = re.compile(r"Traceback|Task failed|Module failed|MODULE FAILURE|\[ERROR\]|\[WARNING\]|fatal:|object at 0x")
 REFUSAL = "✗ "
 DEADLINE_SECONDS = 180
+RUNNING: set[Process] = set()
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Run:
         return reasons[0]
 
 
-@dataclass
+@dataclass(eq=False)
 class Process:
     """A verb that is running, in a process group of its own."""
 
@@ -65,10 +66,10 @@ class Process:
         lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
         return [json.loads(line) for line in lines]
 
-    def wait_for(self, phase: str) -> None:
-        """Wait until a step of ``phase`` is over."""
+    def wait_for(self, phase: str, host: str = "") -> None:
+        """Wait until a step of ``phase`` is over, on any host unless one is named."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while not any(event["phase"] == phase for event in self.events()):
+        while not any(event["phase"] == phase and host in ("", event["host"]) for event in self.events()):
             assert self.process.poll() is None, f"it ended before {phase}: {self.end().output}"
             assert time.monotonic() < deadline, f"it did not get to {phase}"
             time.sleep(0.05)
@@ -99,6 +100,7 @@ class Process:
         output, _ = self.process.communicate(timeout=DEADLINE_SECONDS)
         run = Run(self.process.returncode, output, self.events(), time.monotonic() - self.began)
         self.folder.cleanup()
+        RUNNING.discard(self)
         return run
 
 
@@ -148,4 +150,6 @@ def start(
         text=True,
         start_new_session=True,
     )
-    return Process(process, folder)
+    started = Process(process, folder)
+    RUNNING.add(started)
+    return started
