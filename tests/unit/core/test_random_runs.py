@@ -27,6 +27,8 @@ class Runs(RuleBasedStateMachine):
         self._opened = contextlib.ExitStack()
         self.target = self._opened.enter_context(fresh())
         self.proxied: set[str] = set()
+        # The front of the canary that waits, which comes with its promotion, whatever that one asks for.
+        self.waiting: dict[str, str] = {}
         self.fronts = 0
 
     @initialize(without_proxy=st.booleans())
@@ -44,7 +46,10 @@ class Runs(RuleBasedStateMachine):
         outcome = finish(run, left)
         if outcome == "refused":
             assert waits, run.message
-        if outcome == "failed" and not run.trouble and run.front != BROKEN:
+        front = self.waiting.get(env, run.front) if run.kind == "promote" else run.front
+        if run.kind == "deploy" and run.pause and target.history(env).paused():
+            self.waiting[env] = run.front
+        if outcome == "failed" and not run.trouble and front != BROKEN:
             assert run.phase in ("resolve", "preflight"), run.message
         if outcome in ("failed", "refused") and alone:
             assert target.history(env).live() == before, "a failure changed what is live"
