@@ -125,21 +125,21 @@ def outages(answers: list[Answer]) -> list[list[Answer]]:
     return groups
 
 
-def unexplained(answers: list[Answer], switches: Collection[tuple[float, float]], clock: float) -> list[Answer]:
+def unexplained(answers: list[Answer], switches: Collection[tuple[float, float]], late: float) -> list[Answer]:
     """Failed requests that were not under way in any switch.
 
     A switch lasts from the stop of one container until the first good answer after the start of the next. A request
     that was sent while nothing listened may fail long after that, when its own time is over.
 
     :param switches: when a container was told to stop, and when the next one had been started; seconds since the epoch.
-    :param clock: seconds by which the two clocks may differ.
+    :param late: seconds by which Docker may tell of a stop later than the container noticed it.
     """
     good = [answer.done for answer in answers if not answer.trouble]
     spans = [(stop, min((done for done in good if done > start), default=math.inf)) for stop, start in switches]
     return [
         answer
         for answer in answers
-        if answer.trouble and not any(answer.done >= stop - clock and answer.sent <= over for stop, over in spans)
+        if answer.trouble and not any(answer.done >= stop - late and answer.sent <= over for stop, over in spans)
     ]
 
 

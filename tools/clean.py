@@ -25,9 +25,12 @@ def remove_lab() -> None:
             raise SetupError("The lab is there but .venv, which removes it, is not: run 'make setup' first.")
         return
     folders = {folder.name for folder in ROOT.glob(".lab/*") if folder.is_dir()}
-    for instance in sorted(running | folders | {"demo"}):
+    instances = sorted(running | folders | {"demo"})
+    for instance in instances:
         say(f"Remove the lab's instance {instance} …")
-        command = ["ansible-playbook", "-i", "inventory/lab", "lab/down.yml", "-e", "everything=true"]
+        command = ["ansible-playbook", "-i", "inventory/lab", "lab/down.yml"]
+        if instance == instances[-1]:  # the others still need the shared images
+            command += ["-e", "everything=true"]
         done = subprocess.run(command, cwd=ROOT, env=environment({"SLIPWAY_LAB": instance}), check=False)
         if done.returncode != 0:
             raise SetupError(f"The lab's instance {instance} could not be removed: see above.")

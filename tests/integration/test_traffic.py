@@ -20,7 +20,8 @@ NEVER_HEALTHY = {
     "slow_start": (15, {"APP_FAULT_SECONDS": "60"}),
     "wrong_port": (16, {}),
 }
-CLOCK_SECONDS = 0.05
+# Docker writes the event of a signal once it has been delivered: on a busy machine the application has ended by then.
+EVENT_LATE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def watch(request: pytest.FixtureRequest, recreated: Application, traffic_report
 def assert_only_switches_failed(watched: Watched, switches: int) -> None:
     """No request failed but for those which were under way while one container made room for the next."""
     assert len(watched.switches) == switches
-    assert unexplained(watched.answers, watched.switches, CLOCK_SECONDS) == [], watched.switches
+    assert unexplained(watched.answers, watched.switches, EVENT_LATE_SECONDS) == [], watched.switches
 
 
 @pytest.mark.parametrize("fault", NEVER_HEALTHY)
