@@ -110,7 +110,9 @@ def ensure_environment() -> None:
     python = VENV / "bin" / "python"
     if STAMP.is_file() and STAMP.read_text() == wanted and interpreter_version(python) != (0, 0):
         return
-    command = [ensure_uv(), "sync", "--frozen"]
+    # Compiled once: Ansible is a process a task, each of which would else compile what it imports on a machine whose
+    # settings keep Python from writing bytecode.
+    command = [ensure_uv(), "sync", "--frozen", "--compile-bytecode"]
     if "UV_PYTHON" not in os.environ:
         interpreter = find_interpreter(os.environ["PATH"])
         say(f"Python: {interpreter or 'none of 3.12 to 3.14 found here, so uv fetches one'}")
